@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// Everything that Python may call in the core. cffi reads this very file, so it stays in cffi's
+// subset: no function bodies, no attributes, plain integer macros. Addresses are IPv4 in host byte
+// order unless a name ends in `_be`; times are cycles of the backend's clock unless a name says
+// otherwise. Set-up and control functions return 0 or -errno.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TR_BATCH_MAX 512
+#define TR_PORTS_MAX 32
+#define TR_UNITS_MAX 17
+#define TR_STEPS_MAX 32
+#define TR_DROPS_MAX 96
+#define TR_PUNTS_MAX 32
+#define TR_PORT_ADDRESSES_MAX 16
+#define TR_NO_PORT 0xffff
+
+// How a pipeline keeps the lanes that leave it (Emmerich et al. 2017, section 4).
+enum tr_scatter {
+	TR_SCATTER_DROP_OUT,
+	TR_SCATTER_MASKS,
+	TR_SCATTER_SPLIT,
+};
+
+// What a route does with a packet. TR_ROUTE_VIA needs port and gateway, TR_ROUTE_CONNECTED and
+// TR_ROUTE_LOCAL a port; the others stand alone.
+enum tr_route_kind {
+	TR_ROUTE_NONE,
+	TR_ROUTE_VIA,
+	TR_ROUTE_CONNECTED,
+	TR_ROUTE_LOCAL,
+	TR_ROUTE_BROADCAST,
+	TR_ROUTE_MULTICAST,
+	TR_ROUTE_BLACKHOLE,
+	TR_ROUTE_UNREACHABLE,
+	TR_ROUTE_PROHIBIT,
+	TR_ROUTE_MARTIAN,
+};
+
+// Where a route comes from. The lowest preference of a prefix wins; equal preferences are decided
+// by the lowest source.
+enum tr_route_source {
+	TR_SOURCE_BUILTIN,
+	TR_SOURCE_PORT,
+	TR_SOURCE_LEARNED,
+	TR_SOURCE_CONFIG,
+	TR_SOURCE_API,
+	TR_SOURCE_KERNEL,
+	TR_SOURCE_COUNT,
+};
+
+struct tr_route {
+	uint32_t prefix;    // host order, no bit set below the prefix length
+	uint32_t gateway;   // TR_ROUTE_VIA: the neighbour to send to
+	uint16_t port;      // egress port, TR_NO_PORT: found from the gateway
+	uint8_t bits;       // prefix length, 0..32
+	uint8_t kind;       // enum tr_route_kind
+	uint8_t source;     // enum tr_route_source
+	uint8_t preference; // lower wins
+	uint16_t reserved;
+};
+
+// One change of the routing table: `add` adds or replaces the route of (prefix, bits, source),
+// otherwise it is deleted; then only prefix, bits and source count.
+struct tr_route_change {
+	struct tr_route route;
+	bool add;
+};
+
+struct tr_port_address {
+	uint32_t address;
+	uint8_t bits;
+};
+
+struct tr_port_config {
+	char name[16];
+	uint8_t mac[6];
+	uint16_t mtu; // bytes of the IP packet
+	uint32_t addresses;
+	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
+};
+
+struct tr_config {
+	uint32_t ports;
+	struct tr_port_config port[TR_PORTS_MAX];
+	uint32_t fast_units;      // 1..TR_UNITS_MAX-1; the slow path is one unit more
+	uint32_t burst;           // packets a receive call takes at most, 1..TR_BATCH_MAX
+	uint32_t scatter;         // enum tr_scatter
+	bool rebatch;             // TR_SCATTER_SPLIT: refill split batches from later bursts
+	uint64_t rebatch_cycles;  // how long a split batch waits for more packets
+	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX
+	uint64_t tx_flush_cycles; // how long it waits for them
+	uint32_t punt_ring;     // packets between a fast-path unit and the slow path, power of two
+	uint32_t neighbors_max; // entries of the neighbour table
+	uint32_t neighbor_pending; // packets that wait for one neighbour
+	uint32_t arp_retries;      // requests before a neighbour counts as unreachable
+	uint32_t
+		arp_retry_ms; // between the first two requests; doubles with each (RFC 1122 2.3.2.1)
+	uint32_t arp_lifetime_ms; // age at which an entry is refreshed by unicast requests
+	uint32_t arp_failed_ms;   // how long an unreachable neighbour is not asked again
+	bool arp_announce;        // one gratuitous ARP request per own address once its link is up
+	uint32_t icmp_errors_per_s; // 0: no limit (RFC 1812 4.3.2.8)
+	uint32_t icmp_errors_burst;
+};
+
+struct tr_step_counters {
+	uint64_t calls;
+	uint64_t lanes;
+	uint64_t cycles;
+};
+
+// Counters of one unit. Written by that unit only, readable at any time without stopping it.
+// received + received_twin + generated = sent + sent_twin + sum of dropped + held, where a packet
+// that was answered or consumed is in `dropped` under a reason of class "consumed".
+struct tr_counters {
+	uint64_t received[TR_PORTS_MAX];
+	uint64_t received_bytes[TR_PORTS_MAX];
+	uint64_t received_twin[TR_PORTS_MAX];
+	uint64_t generated;
+	uint64_t sent[TR_PORTS_MAX];
+	uint64_t sent_bytes[TR_PORTS_MAX];
+	uint64_t sent_twin[TR_PORTS_MAX];
+	uint64_t forwarded;            // packets sent on by this unit for others
+	uint64_t punted[TR_PUNTS_MAX]; // to the slow path; no part of the balance
+	uint64_t dropped[TR_DROPS_MAX];
+	uint64_t bursts;
+	uint64_t flushes_full;
+	uint64_t flushes_timeout;
+	uint64_t swaps;
+	struct tr_step_counters step[TR_STEPS_MAX];
+};
+
+struct tr_neighbor_info {
+	uint32_t address;
+	uint16_t port;
+	uint8_t mac[6];
+	uint8_t state; // enum tr_neighbor_state
+	uint8_t is_static;
+	uint16_t pending;
+};
+
+enum tr_neighbor_state {
+	TR_NEIGHBOR_FREE,
+	TR_NEIGHBOR_INCOMPLETE, // asked, no answer yet
+	TR_NEIGHBOR_REACHABLE,
+	TR_NEIGHBOR_REFRESHING, // still used, asked again by unicast
+	TR_NEIGHBOR_FAILED,     // did not answer; not asked again for arp_failed_ms
+};
+
+// State of the double-buffered tables, for show and for tests.
+struct tr_table_info {
+	uint64_t routes;       // prefixes with at least one route
+	uint64_t next_hops;    // in use
+	uint64_t generation;   // swaps published
+	uint64_t pending;      // changes not yet in a published table
+	uint64_t unplaced;     // prefixes for which the table or the next hops have no room
+	bool swap_outstanding; // published, but not acknowledged by every unit
+};
+
+struct tr_router;
+
+struct tr_reason_info {
+	const char *name;
+	const char *rfc; // section that asks for it, or ""
+	const char *text;
+	bool consumed; // drops: the packet was answered or used up, nothing was lost
+};
+
+// Names and texts of the tables drops.def, punts.def and steps.def; NULL above the last one.
+const struct tr_reason_info *tr_drop_info(unsigned reason);
+const struct tr_reason_info *tr_punt_info(unsigned reason);
+const char *tr_step_name(unsigned step);
+
+// Copies the counters of a unit; unit == fast_units is the slow path. -EINVAL: no such unit.
+int tr_router_counters(const struct tr_router *router, unsigned unit, struct tr_counters *out);
+// Packets inside a unit (distributor, rebatching, pending on neighbours, rings that it consumes).
+// Exact only while the unit rests.
+uint64_t tr_router_held(const struct tr_router *router, unsigned unit);
+void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out);
+
+// Checks changes against the ports (kinds, ranges, gateway on a connected subnet) and fills in the
+// egress port of each. 0, or -EINVAL with the index in *bad and why in *what (static string).
+int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
+	uint64_t *bad, const char **what);
+// Hands checked changes to the slow path, which applies them in order. Copies them.
+// -ENOSPC: the control ring is full, try again after the router has run.
+int tr_routes_post(struct tr_router *router, const struct tr_route_change *changes, uint64_t n);
+// Sets (mac != NULL) or deletes a static neighbour. Same return as tr_routes_post.
+int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, const uint8_t *mac);
+
+// Best routes (or every candidate) sorted by prefix and length. Returns the number there are and
+// copies at most `room`. To be called while the slow path rests.
+uint64_t tr_routes_read(const struct tr_router *router, struct tr_route *out, uint64_t room,
+	bool all);
+uint64_t tr_neighbors_read(const struct tr_router *router, struct tr_neighbor_info *out,
+	uint64_t room);
+// Looks addresses up in the active FIB, as the fast path does: kind and gateway of the next hop.
+// To be called while the slow path rests.
+void tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
+	struct tr_route *out);
+
+// Reads a route file: a route a line, `PREFIX/LEN [via GATEWAY] [dev PORT]`, or a kind
+// (blackhole, unreachable, prohibit) before the prefix; '#' starts a comment. A line without a
+// target takes gateways[] in turn (round robin). Returns the number of changes in *out (free with
+// tr_routes_free), or -EINVAL with the 1-based line and a static text, or -ENOMEM.
+int64_t tr_routes_parse(const struct tr_router *router, const char *text, uint64_t bytes,
+	uint8_t source, uint8_t preference, const uint32_t *gateways, uint32_t gateway_count,
+	struct tr_route_change **out, uint64_t *bad_line, const char **what);
+void tr_routes_free(struct tr_route_change *changes);
+
+// A longest-prefix-match table on its own, for its property tests and benchmarks.
+struct tr_lpm;
+struct tr_lpm *tr_lpm_new(const char *kind);
+void tr_lpm_free(struct tr_lpm *lpm);
+int tr_lpm_set(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint16_t hop);
+int tr_lpm_clear(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint8_t cover_bits,
+	uint16_t cover_hop);
+void tr_lpm_lookup(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops, uint32_t n);
+uint64_t tr_lpm_bytes(const struct tr_lpm *lpm);
+
+// Checksum functions as the router uses them, for their property tests.
+uint16_t tr_checksum(const void *data, uint32_t bytes);
+uint16_t tr_checksum_ttl_decrement(uint16_t checksum_be);

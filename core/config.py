@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""The router's configuration: its models, and the TOML file that they are read from.
+
+One value is checked by its rule (config_rules.py), values against each other by config_checks.py,
+and config_errors.py makes one line of each problem. Nothing comes of a file with a problem.
+"""
+
+import binascii
+import re
+import tomllib
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from twinroute import config_checks, config_rules
+from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_rules import Expected, choice, integer, number, power_of_two
+from twinroute.errors import ConfigError
+
+PORTS_MAX = 32
+FILE_BYTES_MAX = 64 << 20
+
+Scatter = Literal["drop-out", "masks", "split"]
+RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
+NeighborMode = Literal["answer", "silent"]
+PortName = Annotated[str, config_rules.name(15, "a port's name")]
+FilePath = Annotated[Path, config_rules.FILE]
+Preference = Annotated[int, integer(0, 255)]
+
+
+class Table(BaseModel):
+    """A table of the file: no key but the known ones, and no change once it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RouterName(Table):
+    """`[router]`: what the router is called."""
+
+    name: Annotated[str, config_rules.name(63, "a name")] = "router"
+
+
+class FastPath(Table):
+    """`[fast_path]`: units, and how they batch. Times in µs."""
+
+    units: Annotated[int, integer(1, 16)] = 1
+    burst: Annotated[int, integer(1, 512, "packets")] = 64
+    scatter: Annotated[Scatter, choice("drop-out", "masks", "split")] = "drop-out"
+    rebatch: Annotated[bool, config_rules.FLAG] = False
+    rebatch_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
+    tx_buffer: Annotated[int, integer(1, 512, "packets")] = 64
+    tx_flush_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
+
+
+class SlowPath(Table):
+    """`[slow_path]`: queues and neighbours in entries, ARP times in ms and s, ICMP limits."""
+
+    punt_ring: Annotated[int, power_of_two(2, 65536)] = 1024
+    neighbors: Annotated[int, integer(1, 65536)] = 8192
+    neighbor_pending: Annotated[int, integer(1, 1024, "packets")] = 16
+    arp_retries: Annotated[int, integer(1, 10)] = 3
+    arp_retry_ms: Annotated[int, integer(1, 60_000, "ms")] = 1000
+    arp_lifetime_s: Annotated[float, number(0.001, 1e6, "s")] = 300.0
+    arp_failed_s: Annotated[float, number(0.001, 1e6, "s")] = 20.0
+    icmp_errors_per_s: Annotated[int, integer(0, 1_000_000_000)] = 1000
+    icmp_errors_burst: Annotated[int, integer(1, 1_000_000)] = 100
+
+
+class Port(Table):
+    """`[port.NAME]`: addresses with their subnets, MAC address, MTU in bytes of the IP packet.
+
+    The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
+    02:54:52, two bytes made from the router's name (0 for "router"), and its index.
+    """
+
+    addresses: Annotated[
+        list[Annotated[IPv4Interface, config_rules.INTERFACE]],
+        BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+        Expected('an IPv4 address with its prefix length, as "10.0.0.1/24", or a list of 1 to 16'),
+    ] = Field(alias="address", min_length=1, max_length=16)
+    mac: Annotated[str, config_rules.MAC] = ""
+    mtu: Annotated[int, integer(68, 9216)] = 1500
+
+
+class Route(Table):
+    """`[[route]]`: a destination, and the neighbour that gets its packets or what is done instead.
+
+    preference: 0 to 255, the lowest of a prefix wins over other sources.
+    """
+
+    to: Annotated[IPv4Network, config_rules.NETWORK]
+    via: Annotated[IPv4Address | None, config_rules.ADDRESS] = None
+    port: Annotated[str | None, config_rules.name(15, "a port's name")] = None
+    kind: Annotated[RouteKind, choice("via", "blackhole", "unreachable", "prohibit")] = "via"
+    preference: Preference = 20
+
+
+class RouteFile(Table):
+    """`[[route_file]]`: a file with a route a line; those without a target take `via` in turn."""
+
+    path: FilePath
+    via: Annotated[
+        list[Annotated[IPv4Address, config_rules.ADDRESS]], Expected("a list of IPv4 addresses")
+    ] = []
+    preference: Preference = 20
+
+
+class Neighbor(Table):
+    """`[[neighbor]]`: a station whose MAC address is known without ARP."""
+
+    port: PortName
+    address: Annotated[IPv4Address, config_rules.ADDRESS]
+    mac: Annotated[str, config_rules.MAC]
+
+
+class SimPort(Table):
+    """`[sim.port.NAME]`: the link and the NIC of a port, in the simulator only.
+
+    rate: bit/s, 0 for unlimited. delay_us: of the link, in µs. descriptors: frames of a queue.
+    """
+
+    rate: Annotated[int, config_rules.RATE_BITS] = 10**10
+    delay_us: Annotated[float, number(0, 1e9, "µs")] = 0.0
+    rx_descriptors: Annotated[int, integer(1, 65536)] = 512
+    tx_descriptors: Annotated[int, integer(1, 65536)] = 512
+    checksum_verdict: Annotated[bool, config_rules.FLAG] = True
+    rss_symmetric: Annotated[bool, config_rules.FLAG] = False
+
+
+class Sim(Table):
+    """`[sim]`: the world around the router, in the simulator only.
+
+    profile: a name, or the path of a TOML file. buffers: packet buffers. Every port has a SimPort.
+    """
+
+    seed: Annotated[int, integer(0, 2**64 - 1)] = 1
+    profile: Annotated[str, config_rules.PROFILE] = "functional"
+    buffers: Annotated[int, integer(64, 1 << 24)] = 16384
+    neighbors: Annotated[NeighborMode, choice("answer", "silent")] = "answer"
+    port: Annotated[dict[PortName, SimPort], Expected("tables [sim.port.NAME]")] = {}
+
+
+class Document(Table):
+    """The file as it is written; Config is made of it."""
+
+    router: RouterName = RouterName()
+    fast_path: FastPath = FastPath()
+    slow_path: SlowPath = SlowPath()
+    port: Annotated[
+        dict[PortName, Port],
+        Expected(f"tables [port.NAME] for 1 to {PORTS_MAX} ports"),
+        Field(min_length=1, max_length=PORTS_MAX),
+    ]
+    route: Annotated[list[Route], Expected("tables [[route]]")] = []
+    route_file: Annotated[list[RouteFile], Expected("tables [[route_file]]")] = []
+    neighbor: Annotated[list[Neighbor], Expected("tables [[neighbor]]")] = []
+    sim: Sim = Sim()
+
+
+class Config(Table):
+    """A checked configuration, made by load_config(), parse_config() or build_config().
+
+    ports: by name, in the order of the file; a port's place is its index. path: the file, if any.
+    Paths in it are joined to the configuration's folder.
+    """
+
+    name: str
+    fast_path: FastPath
+    slow_path: SlowPath
+    ports: dict[str, Port]
+    routes: list[Route]
+    route_files: list[RouteFile]
+    neighbors: list[Neighbor]
+    sim: Sim
+    path: Path | None = None
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check a configuration file. Raises ConfigError.
+
+    path: of the TOML file; paths in it are relative to its folder.
+    """
+    source = on_one_line(str(path))
+    try:
+        with open(path, "rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise ConfigError([f"{source}: expected a TOML file, there is no such file"]) from None
+    except IsADirectoryError:
+        raise ConfigError([f"{source}: expected a TOML file, this is a directory"]) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError([f"{source}: expected a TOML file: {on_one_line(reason)}"]) from None
+    if len(data) > FILE_BYTES_MAX:
+        raise ConfigError([f"{source}: expected a TOML file of at most {FILE_BYTES_MAX >> 20} MiB"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise ConfigError([f"{source}:{line}: expected UTF-8 text, found {byte}"]) from None
+    config = parse_config(text, source=str(path), base=Path(path).parent)
+    return config.model_copy(update={"path": Path(path)})
+
+
+def parse_config(text: str, source: str = "<string>", base: Path = Path(".")) -> Config:
+    """Read and check a configuration from TOML text. Raises ConfigError.
+
+    source: named in errors. base: folder that paths in the text are relative to.
+    """
+    source = on_one_line(source)
+    if not text.strip():
+        raise ConfigError([f"{source}: expected at least one table [port.NAME], the file is empty"])
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_problem(source, text, str(error))]) from None
+    except RecursionError:
+        raise ConfigError([f"{source}: expected TOML that is not nested so deep"]) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise ConfigError([f"{source}: expected TOML: {on_one_line(str(error))}"]) from None
+    return build_config(document, source, base)
+
+
+def build_config(
+    document: Mapping[str, Any], source: str = "<code>", base: Path = Path(".")
+) -> Config:
+    """Check a configuration given as the dict that its TOML text would make. Raises ConfigError.
+
+    document: `{"port": {"p0": {"address": "10.0.0.1/24"}}}`. source and base: as parse_config().
+    """
+    source = on_one_line(source)
+    try:
+        tables = Document.model_validate(document)
+    except ValidationError as error:
+        found = validation_problems(source, document, error.errors(), Document)
+        raise ConfigError(found) from None
+    config = _assemble(tables, base)
+    problems = [
+        problem(source, document, place, expected)
+        for place, expected in config_checks.all_checks(config)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _assemble(tables: Document, base: Path) -> Config:
+    """Fill in what depends on other keys: MAC addresses, a link for each port, paths."""
+    name = tables.router.name
+    of_name = 0 if name == "router" else binascii.crc_hqx(name.encode(), 0)
+    prefix = f"02:54:52:{of_name >> 8:02x}:{of_name & 255:02x}"
+    ports = {
+        key: port.model_copy(update={"mac": port.mac or f"{prefix}:{index:02x}"})
+        for index, (key, port) in enumerate(tables.port.items())
+    }
+    links = {key: SimPort() for key in ports} | tables.sim.port
+    profile = tables.sim.profile
+    if profile.endswith(".toml"):
+        profile = str(base / profile)
+    return Config(
+        name=name,
+        fast_path=tables.fast_path,
+        slow_path=tables.slow_path,
+        ports=ports,
+        routes=tables.route,
+        route_files=[
+            file.model_copy(update={"path": base / file.path}) for file in tables.route_file
+        ],
+        neighbors=tables.neighbor,
+        sim=tables.sim.model_copy(update={"port": links, "profile": profile}),
+    )
+
+
+def _syntax_problem(source: str, text: str, message: str) -> str:
+    """Put the place that tomllib names last first, as compilers do."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.S)
+    if not found:
+        return f"{source}: TOML syntax: {on_one_line(message)}"
+    lines = text.replace("\r\n", "\n").split("\n")
+    line, column = found[2] or len(lines), found[3] or len(lines[-1]) + 1
+    what = found[1][:1].lower() + found[1][1:]
+    return f"{source}:{line}:{column}: TOML syntax: {on_one_line(what)}"

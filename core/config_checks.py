@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""Checks of a configuration's values against each other.
+
+Each check yields problems: the place in the file (config_errors.py), and what was expected there.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from functools import cache
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinroute.config_errors import Place, place_text
+
+if TYPE_CHECKING:
+    from twinroute.config import Config, Route
+
+Problems = Iterator[tuple[Place, str]]
+
+
+def all_checks(config: "Config") -> Problems:
+    """Yield every problem of a configuration whose single values are right."""
+    yield from _fast_path(config)
+    yield from _macs(config)
+    yield from _addresses(config)
+    yield from _port_names(config)
+    yield from _routes(config)
+    yield from _neighbors(config)
+    yield from _files(config)
+
+
+def _fast_path(config: "Config") -> Problems:
+    fast_path = config.fast_path
+    if fast_path.rebatch and fast_path.scatter != "split":
+        yield (
+            ("fast_path", "rebatch"),
+            f'false, or scatter = "split" with it: scatter is "{fast_path.scatter}"',
+        )
+
+
+def _macs(config: "Config") -> Problems:
+    owner: dict[str, str] = {}
+    for name, port in config.ports.items():
+        first = owner.setdefault(port.mac, name)
+        if first != name:
+            yield (
+                ("port", name, "mac"),
+                f"another MAC address: {port.mac} is that of {place_text(('port', first))}",
+            )
+
+
+# --- subnets --------------------------------------------------------------------------------------
+
+
+def _own(config: "Config") -> Iterator[tuple[str, int, IPv4Interface]]:
+    """Yield each own address, with its port's name and its place in the port's list."""
+    for name, port in config.ports.items():
+        for index, address in enumerate(port.addresses):
+            yield name, index, address
+
+
+def _addresses(config: "Config") -> Problems:
+    earlier: list[tuple[str, IPv4Interface]] = []
+    for name, index, address in _own(config):
+        place = ("port", name, "address", index)
+        for other_name, other in earlier:
+            owner = place_text(("port", other_name))
+            if address.ip == other.ip:
+                yield place, f"an address that is not used yet: {owner} has {other}"
+                break
+            if name != other_name and address.network.overlaps(other.network):
+                yield place, f"a subnet apart from {other.network} of {owner}"
+                break
+        earlier.append((name, address))
+
+
+class _Subnets:
+    """What the own addresses say of another one."""
+
+    def __init__(self, config: "Config") -> None:
+        self.own = list(_own(config))
+        self.ports = config.ports
+        self.refusal = cache(self._refusal)
+
+    def _refusal(self, station: IPv4Address, port: str | None) -> str | None:
+        """Say what was expected if this can be no neighbour (on the port, if one is given)."""
+        where = (
+            "a connected subnet" if port is None else f"a subnet of {place_text(('port', port))}"
+        )
+        on_port = [own for own in self.own if port is None or own[0] == port]
+        around = [own for own in on_port if station in own[2].network]
+        for name, _, address in self.own:
+            if station == address.ip:
+                owner = place_text(("port", name))
+                return f"a neighbour's address, this is the router's own on {owner}"
+        if not around:
+            networks = ", ".join(str(own[2].network) for own in on_port[:8])
+            more = ", ..." if len(on_port) > 8 else ""
+            return f"a neighbour on {where} ({networks}{more}), else the next hop is unreachable"
+        for _, _, address in around:
+            network = address.network
+            ends = (network.network_address, network.broadcast_address)
+            if network.prefixlen <= 30 and station in ends:
+                return f"a neighbour's address, from {ends[0] + 1} to {ends[1] - 1} in {network}"
+        return None
+
+
+# --- what refers to ports and subnets -------------------------------------------------------------
+
+
+def _port_names(config: "Config") -> Problems:
+    places: list[tuple[Place, str | None]] = [
+        *((("route", index, "port"), route.port) for index, route in enumerate(config.routes)),
+        *(
+            (("neighbor", index, "port"), neighbor.port)
+            for index, neighbor in enumerate(config.neighbors)
+        ),
+        *((("sim", "port", name), name) for name in config.sim.port),
+    ]
+    names = ", ".join(config.ports)
+    for place, name in places:
+        if name is not None and name not in config.ports:
+            yield place, f"a port of this configuration: {names}"
+
+
+def _routes(config: "Config") -> Problems:
+    subnets = _Subnets(config)
+    first: dict[object, int] = {}
+    for index, route in enumerate(config.routes):
+        earlier = first.setdefault(route.to, index)
+        if earlier != index:
+            where = place_text(("route", earlier))
+            yield ("route", index, "to"), f"one route for a destination, {where} is another"
+        if route.kind == "via":
+            yield from _route_via(route, index, subnets)
+            continue
+        for key in ("via", "port"):
+            if getattr(route, key) is not None:
+                yield ("route", index, key), f'no such key, as kind is "{route.kind}"'
+    for index, file in enumerate(config.route_files):
+        for number, gateway in enumerate(file.via):
+            if refusal := subnets.refusal(gateway, None):
+                yield ("route_file", index, "via", number), refusal
+
+
+def _route_via(route: "Route", index: int, subnets: _Subnets) -> Problems:
+    if route.via is None:
+        yield ("route", index, "via"), 'the neighbour to send to, or a kind other than "via"'
+    elif route.port in (None, *subnets.ports) and (
+        refusal := subnets.refusal(route.via, route.port)
+    ):
+        yield ("route", index, "via"), refusal
+
+
+def _neighbors(config: "Config") -> Problems:
+    subnets = _Subnets(config)
+    first: dict[object, int] = {}
+    for index, neighbor in enumerate(config.neighbors):
+        earlier = first.setdefault((neighbor.port, neighbor.address), index)
+        if earlier != index:
+            where = place_text(("neighbor", earlier))
+            yield ("neighbor", index, "address"), f"one entry for a neighbour, {where} is another"
+        elif neighbor.port in config.ports and (
+            refusal := subnets.refusal(neighbor.address, neighbor.port)
+        ):
+            yield ("neighbor", index, "address"), refusal
+
+
+def _files(config: "Config") -> Problems:
+    for index, file in enumerate(config.route_files):
+        if missing := _unreadable(file.path):
+            yield ("route_file", index, "path"), f"a route file, {missing}"
+    if config.sim.profile.endswith(".toml") and (missing := _unreadable(Path(config.sim.profile))):
+        yield ("sim", "profile"), f"a profile's name or TOML file, {missing}"
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    if stat.S_ISDIR(mode):
+        return "this is a directory"
+    return None if os.access(path, os.R_OK) else "it may not be read"

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// The router as seen from outside (api.h): counters, tables and changes. Changes are checked in the
+// caller's thread against the ports, which never change while the router lives, and then go to the
+// slow path as a message, because it alone writes the tables.
+#include "router_private.h"
+#include "tables/route_check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int tr_router_counters(const struct tr_router *router, unsigned unit, struct tr_counters *out)
+{
+	const uint64_t *from;
+	uint64_t *to = (uint64_t *)out;
+
+	if (unit > router->config.fast_units)
+		return -EINVAL;
+	from = (const uint64_t *)(unit < router->config.fast_units ? &router->fast[unit].counters
+								   : &router->slow.counters);
+	for (size_t i = 0; i < sizeof(*out) / sizeof(uint64_t); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	return 0;
+}
+
+uint64_t tr_router_held(const struct tr_router *router, unsigned unit)
+{
+	if (unit < router->config.fast_units)
+		return tr_fast_held(&router->fast[unit]);
+	return unit == router->config.fast_units ? tr_slow_held(&router->slow) : 0;
+}
+
+void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out)
+{
+	tr_tables_info(router->slow.tables, out);
+}
+
+int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
+	uint64_t *bad, const char **what)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		struct tr_route *route = &changes[i].route;
+		int error = changes[i].add ? tr_route_check(&router->config, route, what)
+					   : tr_route_check_key(route, what);
+
+		if (error) {
+			*bad = i;
+			return error;
+		}
+	}
+	return 0;
+}
+
+static int post(struct tr_router *router, struct tr_control *control)
+{
+	void *item = control;
+
+	if (io_ring_enqueue(NULL, router->slow.control_ring, &item, 1) == 1)
+		return 0;
+	free(control);
+	return -ENOSPC;
+}
+
+int tr_routes_post(struct tr_router *router, const struct tr_route_change *changes, uint64_t n)
+{
+	struct tr_control *control = malloc(sizeof(*control) + n * sizeof(changes[0]));
+
+	if (control == NULL)
+		return -ENOMEM;
+	control->kind = TR_CONTROL_ROUTES;
+	control->count = n;
+	memcpy(control->change, changes, n * sizeof(changes[0]));
+	return post(router, control);
+}
+
+int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, const uint8_t *mac)
+{
+	struct tr_control *control;
+
+	if (port >= router->config.ports)
+		return -EINVAL;
+	control = calloc(1, sizeof(*control));
+	if (control == NULL)
+		return -ENOMEM;
+	control->kind = TR_CONTROL_NEIGHBOR;
+	control->port = port;
+	control->address = address;
+	control->set = mac != NULL;
+	if (mac)
+		memcpy(control->mac, mac, sizeof(control->mac));
+	return post(router, control);
+}
+
+uint64_t tr_routes_read(const struct tr_router *router, struct tr_route *out, uint64_t room,
+	bool all)
+{
+	return tr_rib_read(tr_tables_rib(router->slow.tables), out, room, all);
+}
+
+uint64_t tr_neighbors_read(const struct tr_router *router, struct tr_neighbor_info *out,
+	uint64_t room)
+{
+	return tr_neighbors_list(router->slow.neighbors, out, room);
+}
+
+void tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
+	struct tr_route *out)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		const struct tr_next_hop *hop = tr_tables_lookup(router->slow.tables, addresses[i]);
+
+		out[i] = (struct tr_route){
+			.prefix = addresses[i],
+			.bits = 32,
+			.kind = hop->kind,
+			.gateway = hop->gateway,
+			.port = hop->port,
+		};
+	}
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// A fast-path unit's life and its loop: for each port a burst through the pipeline, then what is due
+// by time, then commands of the slow path. Between two bursts nothing of the tables is held, so this
+// is the place where another FIB or pipeline can be put in.
+#include "fast_path/fast_unit.h"
+#include "queues/count.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config, struct io_env *env,
+	uint16_t index)
+{
+	unit->core = tr_io_core(env, index);
+	unit->port_count = config->ports;
+	unit->burst = config->burst;
+	unit->index = index;
+	unit->rebatch_cycles = config->rebatch_cycles;
+	if (config->scatter == TR_SCATTER_SPLIT && config->rebatch) {
+		unit->rebatch =
+			calloc((size_t)config->ports * TR_STEPS_MAX, sizeof(*unit->rebatch));
+		if (unit->rebatch == NULL)
+			return -ENOMEM;
+	}
+	return tr_distributor_init(&unit->distributor, config, unit->core, unit->io_port, index,
+		&unit->counters);
+}
+
+void tr_fast_unit_fini(struct tr_fast_unit *unit)
+{
+	for (size_t i = 0; unit->rebatch && i < (size_t)unit->port_count * TR_STEPS_MAX; i++)
+		pkt_free_bulk(unit->rebatch[i].batch.pkt, unit->rebatch[i].batch.lanes);
+	free(unit->rebatch);
+	unit->rebatch = NULL;
+	tr_distributor_fini(&unit->distributor);
+}
+
+static unsigned handle_commands(struct tr_fast_unit *unit)
+{
+	void *items[TR_COMMANDS_MAX];
+	unsigned n = io_ring_dequeue(unit->core, unit->command.requests, items, TR_COMMANDS_MAX);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct tr_command *command = items[i];
+		command->run(unit, command->argument);
+	}
+	// As large as the request ring and drained by the owner of the commands: never full.
+	if (n)
+		io_ring_enqueue(unit->core, unit->command.acknowledgements, items, n);
+	return n;
+}
+
+unsigned tr_fast_poll(struct tr_fast_unit *unit)
+{
+	struct tr_batch *batch = &unit->batch;
+	unsigned work = 0;
+
+	for (uint16_t port = 0; port < unit->port_count; port++) {
+		unsigned n = io_rx_burst(unit->core, unit->io_port[port], unit->index, batch->pkt,
+			unit->burst);
+		if (n == 0)
+			continue;
+		tr_step_begin(unit, TR_STEP_RECEIVE, n);
+		tr_receive(unit, batch, port, n);
+		tr_pipeline_run(unit, batch);
+		work += n;
+	}
+	if (unit->rebatch)
+		work += tr_rebatch_flush(unit, false);
+	work += tr_distributor_flush_due(&unit->distributor, io_cycles(unit->core));
+	return work + handle_commands(unit);
+}
+
+uint64_t tr_fast_deadline(const struct tr_fast_unit *unit)
+{
+	uint64_t deadline = tr_distributor_deadline(&unit->distributor);
+	uint64_t rebatch = unit->rebatch ? tr_rebatch_deadline(unit) : UINT64_MAX;
+
+	return rebatch < deadline ? rebatch : deadline;
+}
+
+uint64_t tr_fast_held(const struct tr_fast_unit *unit)
+{
+	uint64_t held = tr_distributor_held(&unit->distributor);
+
+	for (size_t i = 0; unit->rebatch && i < (size_t)unit->port_count * TR_STEPS_MAX; i++)
+		held += unit->rebatch[i].batch.lanes;
+	return held;
+}
+
+void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument)
+{
+	// Lanes that wait behind the lookup hold indices of the old table.
+	if (unit->rebatch)
+		tr_rebatch_flush(unit, true);
+	unit->fib = argument;
+	tr_count(&unit->counters.swaps, 1);
+}

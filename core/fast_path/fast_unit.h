@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// One fast-path unit: the state that its steps share. It owns all of it alone; what it reads of
+// others is immutable (ports, pipeline, published FIB) or comes through rings.
+#pragma once
+#include "pipeline.h"
+#include "queues/command.h"
+#include "queues/distributor.h"
+#include "router.h"
+#include "tables/fib.h"
+
+// Which step the unit is in and since when: one reading of the clock a step.
+struct tr_stopwatch {
+	uint64_t since_cycles;
+	uint32_t step;
+	bool runs;
+};
+
+struct tr_fast_unit {
+	struct io_core *core;
+	const struct tr_fib *fib; // published table; changed by command only
+	const struct tr_pipeline *pipeline;
+	const struct tr_port *port; // port_count
+	struct io_port **io_port;   // the same ports, as the distributor wants them
+	uint32_t port_count;
+	uint32_t burst;
+	uint16_t index; // its queue on every port
+	struct io_ring *punt_ring;
+	struct tr_command_channel command;
+	struct tr_distributor distributor;
+	struct tr_drop_out drop_out;
+	struct tr_rebatch *rebatch; // [port][step], or NULL without re-batching
+	uint64_t rebatch_cycles;
+	struct tr_stopwatch stopwatch;
+	struct tr_batch batch;
+	struct tr_counters counters;
+};
+
+// A burst's n packets are in batch->pkt: makes them lanes.
+void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port, unsigned n);
+
+// The steps, in packet order.
+void tr_validate(void *state, struct tr_batch *batch);
+void tr_filter(void *state, struct tr_batch *batch);
+void tr_lookup(void *state, struct tr_batch *batch);
+void tr_next_hop(void *state, struct tr_batch *batch);
+
+// Ends of a burst: the live lanes go to the distributor, the others to the slow path or to rest.
+void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch);
+void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint16_t *verdicts,
+	unsigned n);
+
+// A step begins over n lanes: ends the one before on the stopwatch, counts and charges this one.
+void tr_step_begin(struct tr_fast_unit *unit, unsigned step, unsigned lanes);
+void tr_step_end(struct tr_fast_unit *unit);
+
+// unit->port, io_port, fib, pipeline and rings are set by the caller before. 0 or -errno.
+int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config, struct io_env *env,
+	uint16_t index);
+void tr_fast_unit_fini(struct tr_fast_unit *unit);
+// The command with which the slow path publishes a table; `argument` is the struct tr_fib.
+void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
+// One turn: a burst from every receive queue, due distributor queues, commands. Returns the work.
+unsigned tr_fast_poll(struct tr_fast_unit *unit);
+uint64_t tr_fast_deadline(const struct tr_fast_unit *unit);
+uint64_t tr_fast_held(const struct tr_fast_unit *unit);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Fifth on the packet's way: do what the route says. Routes that are not a known neighbour carry a
+// verdict (own address, no route, blackhole, ...), so there is no second classification. TTL is looked
+// at only now: a packet for the router itself may arrive with TTL 1 (RFC 1812 4.2.2.9).
+// A packet that leaves is untouched: the slow path answers for it as it came.
+#include "fast_path/fast_unit.h"
+#include "formats/checksum.h"
+#include "formats/ethernet.h"
+#include "formats/ipv4.h"
+
+static uint16_t judge(const struct tr_next_hop *hop, const struct ipv4_header *ip, uint32_t bytes)
+{
+	if (hop->verdict != TR_VERDICT_LIVE)
+		return hop->verdict;
+	if (ip->ttl <= 1)
+		return tr_punt_verdict(TR_PUNT_TTL_EXPIRED); // RFC 1812 5.3.1
+	if (bytes - ETHER_HEADER_BYTES > hop->mtu)
+		return tr_punt_verdict(TR_PUNT_TOO_LONG); // RFC 1812 5.2.6
+	return TR_VERDICT_LIVE;
+}
+
+void tr_next_hop(void *state, struct tr_batch *batch)
+{
+	struct tr_fast_unit *unit = state;
+	const struct tr_next_hop *hops = unit->fib->hops;
+
+	TR_FOR_EACH_LIVE(lane, batch)
+	{
+		const struct tr_next_hop *hop = &hops[batch->hop[lane]];
+		uint8_t *frame = batch->frame[lane];
+		struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);
+		uint16_t verdict;
+
+		io_cost_touch(unit->core, hop, sizeof(*hop));
+		verdict = judge(hop, ip, batch->bytes[lane]);
+		if (verdict != TR_VERDICT_LIVE) {
+			tr_batch_leave(batch, lane, verdict);
+			continue;
+		}
+		memcpy(frame, hop->macs, sizeof(hop->macs));
+		ip->ttl--;
+		ip->checksum_be = checksum_ttl_decrement(ip->checksum_be); // RFC 1624
+		batch->egress[lane] = hop->port;
+	}
+}

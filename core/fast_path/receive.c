@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// First on the packet's way: a received burst becomes a batch, a structure of arrays with every lane
+// live. What later steps need of a packet buffer is read here, once.
+#include "fast_path/fast_unit.h"
+#include "queues/count.h"
+
+// Sets the first n bits of the mask.
+static void all_live(struct tr_batch *batch, unsigned n)
+{
+	for (unsigned word = 0; word * 64 < n; word++) {
+		unsigned left = n - word * 64;
+		batch->live[word] = left >= 64 ? ~0ULL : (1ULL << left) - 1;
+	}
+}
+
+void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port, unsigned n)
+{
+	uint64_t bytes = 0;
+
+	batch->lanes = n;
+	batch->port = port;
+	all_live(batch, n);
+	for (unsigned lane = 0; lane < n; lane++) {
+		struct pkt *pkt = batch->pkt[lane];
+		batch->frame[lane] = pkt_data(pkt);
+		batch->bytes[lane] = (uint16_t)pkt_bytes(pkt);
+		batch->checksum[lane] = pkt_checksum(pkt);
+		batch->verdict[lane] = TR_VERDICT_LIVE;
+		bytes += batch->bytes[lane];
+		io_cost_touch(unit->core, batch->frame[lane], 64);
+	}
+	tr_count(&unit->counters.received[port], n);
+	tr_count(&unit->counters.received_bytes[port], bytes);
+	tr_count(&unit->counters.bursts, 1);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Second on the packet's way: is this frame for us, and is it a sound IPv4 packet? RFC 1812 5.2.2
+// asks for five checks; what fails one is discarded silently. A packet that passes has a whole header
+// inside the frame, and the frame ends where the packet ends.
+#include "fast_path/fast_unit.h"
+#include "formats/checksum.h"
+#include "formats/ethernet.h"
+#include "formats/ipv4.h"
+
+static bool checksum_wrong(const struct ipv4_header *ip, uint32_t header_bytes, uint8_t nic)
+{
+	if (nic != PKT_CHECKSUM_UNKNOWN)
+		return nic == PKT_CHECKSUM_BAD;
+	if (header_bytes == IPV4_HEADER_BYTES)
+		return checksum_sum_header20(ip) != 0xffff;
+	return tr_checksum(ip, header_bytes) != 0;
+}
+
+// The order differs from the text (the checksum is its second): the checksum can be summed only
+// when version and header length are known to be sound.
+static uint16_t check_ipv4(const struct ipv4_header *ip, uint32_t link_bytes, uint8_t nic)
+{
+	uint32_t header_bytes, total_bytes;
+
+	if (link_bytes < IPV4_HEADER_BYTES)
+		return tr_drop_verdict(TR_DROP_IP_SHORT); // RFC 1812 5.2.2 (1)
+	if (ip->version_ihl >> 4 != 4)
+		return tr_drop_verdict(TR_DROP_IP_VERSION); // (3)
+	header_bytes = ipv4_header_bytes(ip);
+	if (header_bytes < IPV4_HEADER_BYTES || header_bytes > link_bytes)
+		return tr_drop_verdict(TR_DROP_IP_HEADER_LENGTH); // (4)
+	total_bytes = be16(ip->total_bytes_be);
+	if (total_bytes < header_bytes || total_bytes > link_bytes)
+		return tr_drop_verdict(TR_DROP_IP_TOTAL_LENGTH); // (5)
+	if (checksum_wrong(ip, header_bytes, nic))
+		return tr_drop_verdict(TR_DROP_IP_CHECKSUM); // (2)
+	return TR_VERDICT_LIVE;
+}
+
+static uint16_t check_frame(const struct tr_fast_unit *unit, const struct tr_batch *batch,
+	unsigned lane)
+{
+	const struct ether_header *ether = (const struct ether_header *)batch->frame[lane];
+	uint32_t bytes = batch->bytes[lane];
+
+	if (bytes < ETHER_HEADER_BYTES)
+		return tr_drop_verdict(TR_DROP_FRAME_SHORT);
+	if (!ether_equal(ether->destination, unit->port[batch->port].config->mac) &&
+		!ether_is_group(ether->destination))
+		return tr_drop_verdict(TR_DROP_NOT_FOR_US); // RFC 1812 5.3.4
+	if (ether->type_be == be16(ETHER_TYPE_IPV4))
+		return check_ipv4((const struct ipv4_header *)(ether + 1),
+			bytes - ETHER_HEADER_BYTES, batch->checksum[lane]);
+	if (ether->type_be == be16(ETHER_TYPE_ARP))
+		return tr_punt_verdict(TR_PUNT_ARP);
+	return tr_drop_verdict(TR_DROP_ETHER_TYPE); // RFC 1812 3.3.1
+}
+
+void tr_validate(void *state, struct tr_batch *batch)
+{
+	struct tr_fast_unit *unit = state;
+
+	TR_FOR_EACH_LIVE(lane, batch)
+	{
+		const struct ipv4_header *ip =
+			(const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
+		uint16_t verdict = check_frame(unit, batch, lane);
+		uint32_t frame_bytes;
+
+		if (verdict != TR_VERDICT_LIVE) {
+			tr_batch_leave(batch, lane, verdict);
+			continue;
+		}
+		// The link may have padded the packet: what follows it is no part of it.
+		frame_bytes = ETHER_HEADER_BYTES + be16(ip->total_bytes_be);
+		if (frame_bytes != batch->bytes[lane]) {
+			pkt_trim(batch->pkt[lane], frame_bytes);
+			batch->bytes[lane] = (uint16_t)frame_bytes;
+		}
+	}
+}

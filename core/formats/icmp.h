@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// ICMP header (RFC 792), in wire byte order, and the types and codes that the router handles.
+#pragma once
+#include <assert.h>
+#include <stdint.h>
+
+#define ICMP_ECHO_REPLY 0
+#define ICMP_UNREACHABLE 3
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_REDIRECT 5
+#define ICMP_ECHO_REQUEST 8
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER_PROBLEM 12
+
+#define ICMP_NET_UNREACHABLE 0
+#define ICMP_HOST_UNREACHABLE 1
+#define ICMP_FRAGMENTATION_NEEDED 4
+#define ICMP_ADMIN_PROHIBITED 13 // RFC 1812 5.2.7.1
+#define ICMP_TTL_IN_TRANSIT 0
+
+struct icmp_header {
+	uint8_t type;
+	uint8_t code;
+	uint16_t checksum_be;
+	uint16_t id_be;       // errors: zero
+	uint16_t sequence_be; // fragmentation needed: MTU of the next hop (RFC 1191)
+} __attribute__((packed));
+
+static_assert(sizeof(struct icmp_header) == 8, "as on the wire");

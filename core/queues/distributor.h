@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The distributor: a buffer per egress port that collects the packets of many bursts into full
+// transmit calls. A buffer is sent when it is full, or when its first packet has waited
+// `flush_cycles`. One distributor belongs to one unit; both fast and slow path use it.
+#pragma once
+#include "backend.h"
+
+struct tr_distributor_queue {
+	uint32_t count;
+	uint64_t first_cycles; // when the oldest packet came
+	struct pkt *pkt[TR_BATCH_MAX];
+};
+
+struct tr_distributor {
+	struct io_core *core;
+	struct tr_counters *counters; // of the unit
+	struct io_port **ports;
+	uint32_t port_count;
+	uint16_t tx_queue; // the unit's number
+	uint32_t size;     // packets a queue collects
+	uint64_t flush_cycles;
+	struct tr_distributor_queue *queue; // port_count
+};
+
+// 0 or -ENOMEM. `ports` stays the caller's and must live as long.
+int tr_distributor_init(struct tr_distributor *distributor, const struct tr_config *config,
+	struct io_core *core, struct io_port **ports, uint16_t tx_queue,
+	struct tr_counters *counters);
+// Frees what is still held as well.
+void tr_distributor_fini(struct tr_distributor *distributor);
+// Takes the packet; sends the port's buffer when that fills it.
+void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *pkt);
+// Sends the buffers whose time has come. Returns the number of packets that left them.
+unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now);
+unsigned tr_distributor_flush_all(struct tr_distributor *distributor);
+// When flush_due has something to do next; UINT64_MAX: never.
+uint64_t tr_distributor_deadline(const struct tr_distributor *distributor);
+uint64_t tr_distributor_held(const struct tr_distributor *distributor);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// A router: n fast-path units and a slow path over one set of ports. A backend makes it from a
+// configuration, runs each unit by calling its poll function again and again on a thread (or a
+// simulated core) of its own, and frees it when no unit runs any more.
+#pragma once
+#include "backend.h"
+
+// What all units know about a port. Written before the units start, then read only.
+struct tr_port {
+	struct io_port *io;
+	const struct tr_port_config *config;
+};
+
+// NULL with errno. `config` is copied and must hold (Python checks it whole before).
+struct tr_router *tr_router_new(const struct tr_config *config, struct io_env *env);
+// Frees the packets that it still holds.
+void tr_router_free(struct tr_router *router);
+const struct tr_config *tr_router_config(const struct tr_router *router);
+
+// One turn of unit `unit` (== fast_units: the slow path): takes what there is to take, does all
+// that it causes and all that is due. Returns the number of packets, commands and table changes
+// handled: 0 means that a further turn does nothing before something comes in or the deadline.
+unsigned tr_router_poll(struct tr_router *router, unsigned unit);
+// When the unit has something to do by itself; UINT64_MAX: never. Cycles of the unit's core.
+uint64_t tr_router_deadline(const struct tr_router *router, unsigned unit);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// ARP for Ethernet and IPv4: RFC 826 with the rules of RFC 1122 2.3.2 and RFC 5227. Answers
+// requests for the addresses of the very port, learns from the sender, defends own addresses
+// against other stations that claim them, and makes the requests that neighbors.c decides on.
+// Frames are not padded here: the NIC does that.
+#include "slow_path/slow_path.h"
+#include "queues/count.h"
+
+#define DEFEND_SECONDS 10 // RFC 5227 1.1: DEFEND_INTERVAL
+#define ARP_FRAME_BYTES (ETHER_HEADER_BYTES + (uint32_t)sizeof(struct arp_packet))
+
+static const uint8_t mac_zero[ETHER_ADDRESS_BYTES];
+
+// Fields that RFC 826 "Packet Reception" asks for, and a sender that can be a single station
+// (RFC 1812 3.3.2: no group address is believed).
+static bool is_valid(const struct pkt *pkt, struct arp_packet *arp)
+{
+	if (pkt_bytes(pkt) < ARP_FRAME_BYTES)
+		return false;
+	memcpy(arp, pkt_data(pkt) + ETHER_HEADER_BYTES, sizeof(*arp));
+	return arp->hardware_be == be16(ARP_HARDWARE_ETHERNET) &&
+		arp->protocol_be == be16(ETHER_TYPE_IPV4) &&
+		arp->hardware_bytes == ETHER_ADDRESS_BYTES && arp->protocol_bytes == 4 &&
+		!ether_is_group(arp->sender_mac) && !ether_equal(arp->sender_mac, mac_zero);
+}
+
+// Index of the address among the port's own, or -1.
+static int own_index(const struct tr_port_config *port, uint32_t address)
+{
+	for (uint32_t i = 0; i < port->addresses; i++) {
+		if (port->address[i].address == address)
+			return (int)i;
+	}
+	return -1;
+}
+
+// Can a station with that address be on the port's link?
+static bool is_on_link(const struct tr_port_config *port, uint32_t address)
+{
+	for (uint32_t i = 0; i < port->addresses; i++) {
+		uint32_t mask = ipv4_mask(port->address[i].bits);
+		if (((port->address[i].address ^ address) & mask) != 0)
+			continue;
+		// RFC 3021: a /31 has no broadcast addresses, nor has a /32.
+		return port->address[i].bits >= 31 ||
+			((address & ~mask) != 0 && (address | mask) != ~0u);
+	}
+	return false;
+}
+
+static void send_arp(struct tr_slow_path *slow, uint16_t port, const uint8_t *to,
+	const struct arp_packet *fields, const struct pkt *parent)
+{
+	const uint8_t *mac = slow->config->port[port].mac;
+	struct pkt *pkt = tr_slow_make(slow, ARP_FRAME_BYTES, parent);
+	struct ether_header *ether;
+	struct arp_packet *arp;
+
+	if (!pkt)
+		return;
+	ether = (struct ether_header *)pkt_data(pkt);
+	memcpy(ether->destination, to, ETHER_ADDRESS_BYTES);
+	memcpy(ether->source, mac, ETHER_ADDRESS_BYTES);
+	ether->type_be = be16(ETHER_TYPE_ARP);
+	arp = (struct arp_packet *)(ether + 1);
+	*arp = *fields;
+	arp->hardware_be = be16(ARP_HARDWARE_ETHERNET);
+	arp->protocol_be = be16(ETHER_TYPE_IPV4);
+	arp->hardware_bytes = ETHER_ADDRESS_BYTES;
+	arp->protocol_bytes = 4;
+	memcpy(arp->sender_mac, mac, ETHER_ADDRESS_BYTES);
+	tr_slow_transmit(slow, pkt, port);
+}
+
+void tr_slow_arp_request(struct tr_slow_path *slow, uint16_t port, uint32_t target,
+	const uint8_t *mac)
+{
+	struct arp_packet fields = {
+		.operation_be = be16(ARP_REQUEST),
+		.sender_be = be32(tr_slow_source(slow, port, target)),
+		.target_be = be32(target),
+	};
+
+	send_arp(slow, port, mac ? mac : ether_broadcast, &fields, NULL);
+}
+
+void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t address)
+{
+	struct arp_packet fields = {
+		.operation_be = be16(ARP_REQUEST),
+		.sender_be = be32(address),
+		.target_be = be32(address),
+	};
+
+	send_arp(slow, port, ether_broadcast, &fields, NULL);
+}
+
+// RFC 5227 2.4 (c): a router keeps its address; one announcement at most in each interval.
+static void defend(struct tr_slow_path *slow, uint16_t port, int index)
+{
+	uint64_t now = io_cycles(slow->core);
+	uint64_t *not_before = &slow->defend_cycles[port][index];
+
+	if (now < *not_before)
+		return;
+	*not_before = now + DEFEND_SECONDS * io_cycles_hz(slow->core);
+	tr_slow_arp_announce(slow, port, slow->config->port[port].address[index].address);
+}
+
+static void reply(struct tr_slow_path *slow, const struct pkt *pkt, const struct arp_packet *arp)
+{
+	struct arp_packet fields = {
+		.operation_be = be16(ARP_REPLY),
+		.sender_be = arp->target_be,
+		.target_be = arp->sender_be,
+	};
+
+	memcpy(fields.target_mac, arp->sender_mac, ETHER_ADDRESS_BYTES);
+	send_arp(slow, pkt_port(pkt), arp->sender_mac, &fields, pkt);
+}
+
+void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	uint16_t port = pkt_port(pkt);
+	const struct tr_port_config *config = &slow->config->port[port];
+	uint16_t here = TR_STEP_SLOW_ARP;
+	struct arp_packet arp;
+	uint32_t sender;
+	int claimed;
+	bool for_us;
+
+	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ARP, TR_VERDICT_LIVE);
+	if (!is_valid(pkt, &arp)) {
+		tr_slow_drop(slow, pkt, TR_DROP_ARP_MALFORMED);
+		return;
+	}
+	if (ether_equal(arp.sender_mac, config->mac)) { // the link brought our own frame back
+		tr_slow_drop(slow, pkt, TR_DROP_ARP_DONE);
+		return;
+	}
+	sender = be32(arp.sender_be);
+	claimed = own_index(config, sender);
+	if (claimed >= 0) {
+		defend(slow, port, claimed);
+		tr_slow_drop(slow, pkt, TR_DROP_ARP_CONFLICT);
+		return;
+	}
+	for_us = own_index(config, be32(arp.target_be)) >= 0;
+	// RFC 826: an entry is updated by any ARP packet and made only by one that is for us. The
+	// sender of a probe has no address yet (RFC 5227 1.1).
+	if (is_on_link(config, sender) && !tr_slow_is_own(slow, sender)) {
+		tr_neighbors_learn(slow, port, sender, arp.sender_mac, for_us);
+		tr_slow_leave(slow, here);
+	}
+	if (for_us && arp.operation_be == be16(ARP_REQUEST))
+		reply(slow, pkt, &arp);
+	tr_slow_drop(slow, pkt, TR_DROP_ARP_DONE);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// First handler of a packet that the fast path punted. The fast path's checks stop at the first
+// one that says "punt", so an IP packet may have more than one reason: a DHCP discover has a zero
+// source and came as a link broadcast. All reasons are thus checked here, whatever it was that
+// brought the packet. Then the next hop says, by the table of this moment, where the packet goes:
+// to the router itself (local.c), on its way (forward.c), or to rest.
+#include "slow_path/slow_path.h"
+#include "queues/count.h"
+
+#define PORT_BOOTP_SERVER 67
+#define PROTOCOL_IGMP 2
+#define PROTOCOL_UDP 17
+
+// Cycles since the last border go to the handler that is at work.
+static void account(struct tr_slow_path *slow)
+{
+	uint64_t now = io_cycles(slow->core);
+
+	tr_count(&slow->counters.step[slow->step].cycles, now - slow->step_cycles);
+	slow->step_cycles = now;
+}
+
+uint16_t tr_slow_enter(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
+	uint16_t verdict)
+{
+	uint16_t before = slow->step;
+
+	account(slow);
+	slow->step = (uint16_t)step;
+	io_cost_step(slow->core, step, 1);
+	tr_count(&slow->counters.step[step].calls, 1);
+	tr_count(&slow->counters.step[step].lanes, 1);
+	io_trace(slow->core, pkt, step, verdict);
+	return before;
+}
+
+void tr_slow_leave(struct tr_slow_path *slow, uint16_t before)
+{
+	account(slow);
+	slow->step = before;
+}
+
+static bool is_link_group(const struct pkt *pkt)
+{
+	return ether_is_group(((const struct ether_header *)pkt_data(pkt))->destination);
+}
+
+// A source of 0.0.0.0 is for those who have no address yet: DHCP and BOOTP clients, and IGMP
+// reports (RFC 3376 4.2.13). Any other packet is dropped (RFC 1812 4.2.2.11, 5.3.7, 9.1.2).
+static bool is_zero_source_allowed(const struct pkt *pkt, uint8_t kind)
+{
+	const struct ipv4_header *ip = slow_ip(pkt);
+	uint32_t udp = ETHER_HEADER_BYTES + ipv4_header_bytes(ip);
+	uint16_t port_be;
+
+	if (kind == TR_ROUTE_MULTICAST)
+		return ip->protocol == PROTOCOL_IGMP;
+	if (kind != TR_ROUTE_LOCAL && kind != TR_ROUTE_BROADCAST)
+		return false;
+	if (ip->protocol != PROTOCOL_UDP || (be16(ip->fragment_be) & IPV4_OFFSET_MASK) != 0 ||
+		pkt_bytes(pkt) < udp + 4)
+		return false;
+	memcpy(&port_be, pkt_data(pkt) + udp + 2, sizeof(port_be));
+	return be16(port_be) == PORT_BOOTP_SERVER;
+}
+
+static void broadcast(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	// RFC 2644: a directed broadcast is neither forwarded nor received, unless a switch says
+	// so; there is none yet. Zero forms of a broadcast address likewise (RFC 1812 5.3.5).
+	if (slow_ip(pkt)->destination_be != be32(IPV4_LIMITED_BROADCAST))
+		tr_slow_drop(slow, pkt, TR_DROP_DIRECTED_BROADCAST);
+	else
+		tr_slow_local(slow, pkt); // RFC 1812 5.3.5.1
+}
+
+static void multicast(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	// 224.0.0.0/24 never leaves its link, and the host stack knows which of it the router
+	// joined (RFC 1812 5.2.3). No other group is routed.
+	if (be32(slow_ip(pkt)->destination_be) >> 8 != 0xe00000)
+		tr_slow_drop(slow, pkt, TR_DROP_MULTICAST);
+	else
+		tr_slow_local(slow, pkt);
+}
+
+void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
+{
+	switch (hop->kind) {
+	case TR_ROUTE_LOCAL:
+		tr_slow_local(slow, pkt);
+		break;
+	case TR_ROUTE_BROADCAST:
+		broadcast(slow, pkt);
+		break;
+	case TR_ROUTE_MULTICAST:
+		multicast(slow, pkt);
+		break;
+	default:
+		tr_slow_forward(slow, pkt, hop);
+	}
+}
+
+static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	const struct ipv4_header *ip = slow_ip(pkt);
+	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, be32(ip->destination_be));
+	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST;
+	uint32_t source = be32(ip->source_be);
+
+	// RFC 1812 5.3.4: what came as a link broadcast or multicast goes to IP groups only.
+	if (is_link_group(pkt) && !group)
+		tr_slow_drop(slow, pkt, TR_DROP_LINK_BROADCAST);
+	else if (source == 0 && !is_zero_source_allowed(pkt, hop->kind))
+		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
+	else if (source != 0 && !ipv4_is_unicast(source)) // RFC 1812 5.3.7
+		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
+	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES || tr_slow_options(slow, pkt))
+		tr_slow_route(slow, pkt, hop);
+}
+
+void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	assert(pkt_port(pkt) < slow->config->ports);
+	slow->step = TR_STEP_SLOW_DISPATCH;
+	slow->step_cycles = io_cycles(slow->core);
+	tr_slow_enter(slow, pkt, TR_STEP_SLOW_DISPATCH, TR_VERDICT_LIVE);
+	if (pkt_punt(pkt) == TR_PUNT_ARP)
+		tr_slow_arp(slow, pkt);
+	else
+		dispatch_ip(slow, pkt);
+	tr_slow_leave(slow, TR_STEP_SLOW_DISPATCH);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+// The slow path's unit: its set-up and its turn. A turn takes, in this order, what fast-path units
+// acknowledged, what the control thread asks for, one turn of the tables' swap, a bounded number of
+// punted packets from each unit and of frames from each port's twin, and the timers that are due;
+// then all that it wants to send leaves the distributor. Every part is bounded, so that a flood of
+// one kind leaves room for the others. A turn that did nothing has nothing left to do.
+#include "slow_path/slow_path.h"
+#include "queues/count.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define SLOW_BURST 64 // packets from one ring or twin a turn
+#define CONTROL_RING 1024
+
+static int make_rings(struct tr_slow_path *slow, struct io_env *env)
+{
+	slow->control_ring = tr_io_ring_new(env, CONTROL_RING, slow->index);
+	if (!slow->control_ring)
+		return -errno;
+	for (uint32_t i = 0; i < slow->fast_units; i++) {
+		struct tr_command_channel *channel = &slow->channel[i];
+		slow->punt_ring[i] = tr_io_ring_new(env, slow->config->punt_ring, slow->index);
+		if (!slow->punt_ring[i])
+			return -errno;
+		channel->requests = tr_io_ring_new(env, TR_COMMANDS_MAX, i);
+		if (!channel->requests)
+			return -errno;
+		channel->acknowledgements = tr_io_ring_new(env, TR_COMMANDS_MAX, slow->index);
+		if (!channel->acknowledgements)
+			return -errno;
+	}
+	return 0;
+}
+
+int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
+	const struct tr_port *ports, struct io_port **io_ports)
+{
+	int error;
+
+	assert(config->fast_units < TR_UNITS_MAX && config->ports <= TR_PORTS_MAX);
+	memset(slow, 0, sizeof(*slow));
+	slow->index = (uint16_t)config->fast_units;
+	slow->fast_units = config->fast_units;
+	slow->core = tr_io_core(env, slow->index);
+	slow->pool = tr_io_pool(env);
+	slow->config = config;
+	slow->port = ports;
+	slow->io_port = io_ports;
+	slow->step = TR_STEP_SLOW_DISPATCH;
+	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), config->icmp_errors_per_s,
+		config->icmp_errors_burst);
+	error = tr_distributor_init(&slow->distributor, config, slow->core, io_ports, slow->index,
+		&slow->counters);
+	if (error) {
+		memset(&slow->distributor, 0, sizeof(slow->distributor));
+		goto err;
+	}
+	error = make_rings(slow, env);
+	if (error)
+		goto err;
+	slow->neighbors = tr_neighbors_new(config, io_cycles_hz(slow->core));
+	slow->tables = slow->neighbors ? tr_tables_new(env, config) : NULL;
+	if (slow->tables)
+		return 0;
+	error = -errno;
+err:
+	tr_slow_fini(slow);
+	return error;
+}
+
+static void free_packets(struct tr_slow_path *slow, struct io_ring *ring)
+{
+	struct pkt *pkts[SLOW_BURST];
+	unsigned n;
+
+	while ((n = io_ring_dequeue(slow->core, ring, (void **)pkts, SLOW_BURST)) != 0)
+		pkt_free_bulk(pkts, n);
+}
+
+static void free_controls(struct tr_slow_path *slow)
+{
+	void *control;
+
+	free(slow->control);
+	while (io_ring_dequeue(slow->core, slow->control_ring, &control, 1) == 1)
+		free(control);
+}
+
+// Also of a slow path whose set-up stopped half-way.
+void tr_slow_fini(struct tr_slow_path *slow)
+{
+	if (slow->tables)
+		tr_tables_free(slow->tables);
+	tr_neighbors_free(slow->neighbors);
+	for (uint32_t i = 0; i < slow->fast_units; i++) {
+		struct tr_command_channel *channel = &slow->channel[i];
+		if (slow->punt_ring[i]) {
+			free_packets(slow, slow->punt_ring[i]);
+			tr_io_ring_free(slow->punt_ring[i]);
+		}
+		if (channel->requests)
+			tr_io_ring_free(channel->requests);
+		if (channel->acknowledgements)
+			tr_io_ring_free(channel->acknowledgements);
+	}
+	if (slow->control_ring) {
+		free_controls(slow);
+		tr_io_ring_free(slow->control_ring);
+	}
+	if (slow->distributor.queue)
+		tr_distributor_fini(&slow->distributor);
+	memset(slow, 0, sizeof(*slow));
+}
+
+static unsigned take_acknowledgements(struct tr_slow_path *slow)
+{
+	void *items[TR_COMMANDS_MAX];
+	unsigned work = 0;
+
+	for (uint32_t i = 0; i < slow->fast_units; i++) {
+		unsigned n = io_ring_dequeue(slow->core, slow->channel[i].acknowledgements, items,
+			TR_COMMANDS_MAX);
+		for (unsigned k = 0; k < n; k++) {
+			const struct tr_command *command = items[k];
+			const struct tr_fib *fib = command->argument;
+			if (command->run == tr_fast_switch_fib)
+				tr_tables_acknowledge(slow->tables, fib->generation);
+		}
+		work += n;
+	}
+	return work;
+}
+
+// Applies up to `most` changes of the message at hand, and ends it after the last.
+static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
+{
+	struct tr_control *control = slow->control;
+	unsigned work = 0;
+
+	if (control->kind == TR_CONTROL_NEIGHBOR) {
+		tr_neighbors_set(slow, control->port, control->address,
+			control->set ? control->mac : NULL);
+		work++;
+	} else {
+		// A route that is not there to be deleted, or that has no room, changes nothing.
+		while (work < most && slow->control_done < control->count) {
+			tr_tables_change(slow->tables, &control->change[slow->control_done++]);
+			work++;
+		}
+		if (slow->control_done < control->count)
+			return work;
+	}
+	free(control);
+	slow->control = NULL;
+	slow->control_done = 0;
+	return work ? work : 1;
+}
+
+static unsigned take_controls(struct tr_slow_path *slow)
+{
+	unsigned work = 0;
+
+	while (work < TR_TABLES_POLL_MAX) {
+		void *control;
+		if (!slow->control) {
+			if (io_ring_dequeue(slow->core, slow->control_ring, &control, 1) == 0)
+				break;
+			slow->control = control;
+		}
+		work += apply_control(slow, TR_TABLES_POLL_MAX - work);
+	}
+	return work;
+}
+
+// One turn of the swap, and the published table down the command rings. A ring that is full gets
+// the command in a later turn.
+static unsigned swap_tables(struct tr_slow_path *slow)
+{
+	const struct tr_fib *fib;
+	unsigned work = tr_tables_poll(slow->tables, &fib);
+
+	if (fib) {
+		assert(slow->swap_unsent == 0);
+		for (uint32_t i = 0; i < slow->fast_units; i++) {
+			// The unit only reads the table; the command's argument is for any use.
+			slow->swap_command[i] = (struct tr_command){
+				.run = tr_fast_switch_fib,
+				.argument = (void *)(uintptr_t)fib,
+			};
+			slow->swap_unsent |= 1u << i;
+		}
+	}
+	for (uint32_t unsent = slow->swap_unsent; unsent; unsent &= unsent - 1) {
+		unsigned i = (unsigned)__builtin_ctz(unsent);
+		if (!tr_command_send(slow->core, &slow->channel[i], &slow->swap_command[i]))
+			continue;
+		slow->swap_unsent &= ~(1u << i);
+		work++;
+	}
+	return work;
+}
+
+static unsigned take_punted(struct tr_slow_path *slow)
+{
+	struct pkt *pkts[SLOW_BURST];
+	unsigned work = 0;
+
+	for (uint32_t i = 0; i < slow->fast_units; i++) {
+		unsigned n =
+			io_ring_dequeue(slow->core, slow->punt_ring[i], (void **)pkts, SLOW_BURST);
+		for (unsigned k = 0; k < n; k++)
+			tr_slow_dispatch(slow, pkts[k]);
+		work += n;
+	}
+	return work;
+}
+
+// Frames of the host stack leave by the port as they are: routed and addressed by the host.
+static unsigned take_twin(struct tr_slow_path *slow, uint16_t port)
+{
+	uint32_t bytes_max = ETHER_HEADER_BYTES + (uint32_t)slow->config->port[port].mtu;
+	struct pkt *pkts[SLOW_BURST];
+	unsigned n = io_twin_rx_burst(slow->core, slow->io_port[port], pkts, SLOW_BURST);
+
+	if (n == 0)
+		return 0;
+	tr_count(&slow->counters.received_twin[port], n);
+	slow->step = TR_STEP_SLOW_TRANSMIT;
+	slow->step_cycles = io_cycles(slow->core);
+	for (unsigned k = 0; k < n; k++) {
+		uint32_t bytes = pkt_bytes(pkts[k]);
+		if (bytes < ETHER_HEADER_BYTES || bytes > bytes_max)
+			tr_slow_drop(slow, pkts[k], TR_DROP_TWIN_FRAME);
+		else
+			tr_slow_transmit(slow, pkts[k], port);
+	}
+	return n;
+}
+
+static uint32_t announcements_due(const struct tr_slow_path *slow)
+{
+	uint32_t due = 0;
+
+	if (!slow->config->arp_announce)
+		return 0;
+	for (uint32_t i = 0; i < slow->config->ports; i++) {
+		if (!(slow->announced & 1u << i) && io_link_up(slow->io_port[i]))
+			due |= 1u << i;
+	}
+	return due;
+}
+
+// RFC 5227 3: the link learns the addresses, once the port has one.
+static unsigned announce(struct tr_slow_path *slow)
+{
+	uint32_t due = announcements_due(slow);
+
+	for (uint32_t ports = due; ports; ports &= ports - 1) {
+		uint16_t port = (uint16_t)__builtin_ctz(ports);
+		const struct tr_port_config *config = &slow->config->port[port];
+		for (uint32_t i = 0; i < config->addresses; i++)
+			tr_slow_arp_announce(slow, port, config->address[i].address);
+	}
+	slow->announced |= due;
+	return (unsigned)__builtin_popcount(due);
+}
+
+unsigned tr_slow_poll(struct tr_slow_path *slow)
+{
+	unsigned work = take_acknowledgements(slow);
+
+	work += take_controls(slow);
+	work += swap_tables(slow);
+	work += announce(slow);
+	work += take_punted(slow);
+	for (uint32_t i = 0; i < slow->config->ports; i++)
+		work += take_twin(slow, (uint16_t)i);
+	work += tr_neighbors_tick(slow, io_cycles(slow->core));
+	tr_distributor_flush_all(&slow->distributor);
+	return work;
+}
+
+uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
+{
+	if (slow->swap_unsent || announcements_due(slow))
+		return io_cycles(slow->core);
+	return tr_neighbors_deadline(slow->neighbors);
+}
+
+uint64_t tr_slow_held(const struct tr_slow_path *slow)
+{
+	uint64_t held =
+		tr_distributor_held(&slow->distributor) + tr_neighbors_held(slow->neighbors);
+
+	for (uint32_t i = 0; i < slow->fast_units; i++)
+		held += io_ring_count(slow->punt_ring[i]);
+	return held;
+}

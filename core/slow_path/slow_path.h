@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// The slow path: one unit that does all that the fast path does not, slower and complete. It
+// owns the tables and the neighbours, takes packets from a bounded ring of every fast-path unit,
+// and routes what it generates by itself: nothing re-enters the fast path.
+//
+// Ownership of packets: a handler that is given a packet owns it and ends with exactly one of
+// tr_slow_drop(), tr_slow_output(), tr_slow_send(), a local delivery or a neighbour's queue.
+#pragma once
+#include "formats/arp.h"
+#include "formats/checksum.h"
+#include "formats/ethernet.h"
+#include "formats/icmp.h"
+#include "formats/ipv4.h"
+#include "queues/command.h"
+#include "queues/distributor.h"
+#include "router.h"
+#include "slow_path/neighbors.h"
+#include "slow_path/rate_limit.h"
+#include "tables/tables.h"
+
+struct tr_slow_path {
+	struct io_core *core;
+	struct io_pool *pool;
+	const struct tr_config *config;
+	const struct tr_port *port; // config->ports
+	struct io_port **io_port;
+	uint16_t index; // unit number, and its queue on every port
+	uint32_t fast_units;
+	struct io_ring *punt_ring[TR_UNITS_MAX]; // from each fast-path unit
+	struct tr_command_channel channel[TR_UNITS_MAX];
+	struct tr_command swap_command[TR_UNITS_MAX]; // one swap is outstanding at a time
+	uint32_t swap_unsent;                         // units whose command ring was full: bit mask
+	struct io_ring *control_ring;                 // struct tr_control * from the control thread
+	struct tr_control *control;                   // being applied, in turns
+	uint64_t control_done;
+	struct tr_tables *tables;
+	struct tr_neighbors *neighbors;
+	struct tr_rate_limit icmp_limit;
+	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
+	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
+	uint16_t step; // handler at work, and since when: for the step counters
+	uint64_t step_cycles;
+	struct tr_distributor distributor; // emptied at the end of every turn
+	struct tr_counters counters;
+};
+
+// A message from the control thread: allocated by it, freed by the slow path.
+struct tr_control {
+	enum { TR_CONTROL_ROUTES, TR_CONTROL_NEIGHBOR } kind;
+	uint16_t port; // neighbour
+	bool set;
+	uint8_t mac[ETHER_ADDRESS_BYTES];
+	uint32_t address;
+	uint64_t count; // routes
+	struct tr_route_change change[];
+};
+
+int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
+	const struct tr_port *ports, struct io_port **io_ports);
+void tr_slow_fini(struct tr_slow_path *slow);
+unsigned tr_slow_poll(struct tr_slow_path *slow);
+uint64_t tr_slow_deadline(const struct tr_slow_path *slow);
+uint64_t tr_slow_held(const struct tr_slow_path *slow);
+
+// --- handlers, each in the file of its name ------------------------------------------------------
+// A packet that was punted (dispatch.c): a whole Ethernet frame whose IP header was validated.
+void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt);
+// By what the next hop says: local delivery, the forwarder, or a drop. No checks of the packet.
+void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
+void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt);
+// Asks for the MAC address of `target`; `mac`: the one to ask by unicast, NULL: broadcast.
+void tr_slow_arp_request(struct tr_slow_path *slow, uint16_t port, uint32_t target,
+	const uint8_t *mac);
+// Tells everybody an own address of the port (RFC 5227 3).
+void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t address);
+// Options of a packet on its way (RFC 7126): true if it may go on, else it has been dropped.
+bool tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt);
+// For the router itself: echo request, or to the port's twin.
+void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt);
+// True if the packet was an ICMP message for the slow path (and is gone), else it is for the twin.
+bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
+// Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
+void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
+// A packet that has waited for a neighbour is routed anew.
+void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt);
+// Sends an ICMP error about `pkt`, which is as it was received and stays the caller's, unless RFC
+// 1812 4.3.2.7 or the rate limit forbids it: then false. `rest`, in host order, goes into octets 4
+// to 7: the MTU of fragmentation needed (RFC 1191), the pointer of parameter problem, else 0.
+bool tr_slow_icmp_error(struct tr_slow_path *slow, const struct pkt *pkt, uint8_t type,
+	uint8_t code, uint32_t rest);
+// Sends as fragments of at most hop->mtu bytes (RFC 791 3.2). Owns the packet.
+void tr_slow_fragment(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
+	const uint8_t *mac);
+// Routes an IP packet that the router generated (frame with an Ethernet header to be filled in).
+void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt);
+// An IP packet to a neighbour whose MAC address is known: fills in the Ethernet header.
+void tr_slow_send(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port, const uint8_t *mac);
+// A complete frame into the distributor.
+void tr_slow_transmit(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port);
+// Ends a packet under a reason.
+void tr_slow_drop(struct tr_slow_path *slow, struct pkt *pkt, enum tr_drop reason);
+// A new frame of so many bytes (uninitialised), counted as generated, made because of `parent` (or
+// NULL). NULL without a buffer, which is counted as a packet dropped.
+struct pkt *tr_slow_make(struct tr_slow_path *slow, uint32_t bytes, const struct pkt *parent);
+
+// Step counters, cost and trace of a handler that begins. Returns the handler before it, for
+// tr_slow_leave() where that one goes on.
+uint16_t tr_slow_enter(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
+	uint16_t verdict);
+void tr_slow_leave(struct tr_slow_path *slow, uint16_t before);
+
+// By command, in the fast-path unit: the published table becomes the unit's (fast_path).
+void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
+
+// Own address to send from by that port: the one whose subnet holds `peer`, else the port's first,
+// else (unnumbered, RFC 1812 4.3.2.4) the router's first; 0 if the router has none.
+uint32_t tr_slow_source(const struct tr_slow_path *slow, uint16_t port, uint32_t peer);
+bool tr_slow_is_own(const struct tr_slow_path *slow, uint32_t address);
+
+static inline struct ipv4_header *slow_ip(const struct pkt *pkt)
+{
+	return (struct ipv4_header *)(pkt_data(pkt) + ETHER_HEADER_BYTES);
+}

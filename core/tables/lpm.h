@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Longest-prefix match: the interface between a FIB and a lookup structure. A structure maps
+// prefixes to next-hop indices and knows nothing else; index 0 is what no prefix covers.
+// One table belongs to one writer; while it is published nobody writes (tables/fib.h).
+#pragma once
+#include "backend.h"
+
+#define TR_HOP_DEFAULT 0
+#define TR_HOPS_MAX 32768 // indices 1..32767 can be given to prefixes
+// How many addresses ahead a lookup prefetches: about what a core keeps in flight to memory.
+#define TR_LOOKUP_AHEAD 24
+
+struct tr_lpm_ops {
+	const char *name;
+	// NULL with errno. `env` NULL: plain memory.
+	struct tr_lpm *(*create)(struct io_env *env);
+	void (*destroy)(struct tr_lpm *lpm);
+	// Adds or replaces a prefix of 1..32 bits (length 0 is next-hop entry TR_HOP_DEFAULT, so a
+	// default route rewrites nothing). -ENOSPC: no room, and the table is as before.
+	int (*set)(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint16_t hop);
+	// Deletes a prefix; what it covered goes to the longest shorter prefix around it, given by
+	// the caller, who has the RIB: cover_bits 0 and TR_HOP_DEFAULT where there is none.
+	void (*clear)(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint8_t cover_bits,
+		uint16_t cover_hop);
+	// Host-order addresses to next-hop indices; prefetches across the whole run.
+	void (*lookup)(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops,
+		uint32_t n);
+	// Tells the cost model which memory a lookup of these addresses reads. Nothing on DPDK.
+	void (*touch)(const struct tr_lpm *lpm, struct io_core *core, const uint32_t *addresses,
+		uint32_t n);
+	// Covers everything that lookups read and that the writer keeps beside it.
+	void (*guard)(struct tr_lpm *lpm, enum io_access access);
+	// Memory that lookups of the present prefixes may read.
+	uint64_t (*bytes)(const struct tr_lpm *lpm);
+};
+
+// First member of every structure.
+struct tr_lpm {
+	const struct tr_lpm_ops *ops;
+};
+
+extern const struct tr_lpm_ops tr_dir24_8_ops;
+
+// The structure of that name, or NULL.
+const struct tr_lpm_ops *tr_lpm_find(const char *name);

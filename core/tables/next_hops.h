@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The next hops in use: their indices, shared by (kind, port, gateway) and counted, and what a
+// neighbour's MAC address makes of them. Both tables hold the entries; this is what they are made
+// from. Slow-path thread only.
+#pragma once
+#include "tables/lpm.h"
+#include "tables/next_hop.h"
+
+struct tr_hops;
+
+struct tr_hops *tr_hops_new(const struct tr_config *config); // copies it; NULL with errno
+void tr_hops_free(struct tr_hops *hops);
+// Index of the next hop that a route asks for, with one more reference; 0: no index is left.
+uint16_t tr_hops_take(struct tr_hops *hops, const struct tr_route *route);
+// One reference less. An index without any is not given out again before tr_hops_reuse().
+void tr_hops_give(struct tr_hops *hops, uint16_t hop);
+// Both tables have stopped using what was given so far. True if that makes indices free.
+bool tr_hops_reuse(struct tr_hops *hops);
+// False if the route needs a new index and all are in use.
+bool tr_hops_fits(const struct tr_hops *hops, const struct tr_route *route);
+// Index and references of the next hop by a neighbour; 0 where there is none.
+uint16_t tr_hops_find(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
+uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t hop);
+// The neighbour's MAC address of a next hop, NULL: unknown.
+const uint8_t *tr_hops_mac(const struct tr_hops *hops, uint16_t hop);
+void tr_hops_set_mac(struct tr_hops *hops, uint16_t hop, const uint8_t *mac);
+// Takes one index whose entry is new or changed, 0: no more.
+uint16_t tr_hops_changed(struct tr_hops *hops);
+uint32_t tr_hops_changed_count(const struct tr_hops *hops);
+// The entry of a next hop as the fast path reads it; of index 0: no route.
+void tr_hops_entry(const struct tr_hops *hops, uint16_t hop, struct tr_next_hop *entry);
+uint32_t tr_hops_used(const struct tr_hops *hops);

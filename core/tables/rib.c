@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+// The RIB as a hash table. A prefix is a node of one pool, named by its index; its best route is
+// in the node and the others hang from it in nodes of the same pool, so a prefix with one route (a
+// full table) costs 24 bytes and its slot. A slot keeps the hash beside the index: probing, growth
+// and deletion (by shifting back, without tombstones) hardly touch the pool. How many prefixes of
+// each length the FIB holds is counted, so that a search for a cover skips the lengths without any.
+#include "tables/rib.h"
+#include "formats/ipv4.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_FIRST 1024u
+#define POOL_FIRST 512u
+#define INDEX_BITS 26 // an index is the low part of a sort key, beside 32 + 6 bits of prefix
+#define POOL_MAX (1u << INDEX_BITS)
+
+struct slot {
+	uint32_t hash;
+	uint32_t index; // 0: empty
+};
+
+struct tr_rib {
+	struct slot *slots;
+	uint32_t slot_mask;
+	uint32_t slots_used;
+	struct tr_rib_prefix *pool; // node 0 is none
+	uint32_t pool_size;
+	uint32_t pool_end;  // nodes from here on were never used
+	uint32_t free_node; // chain by `others`
+	uint64_t prefixes;
+	uint64_t routes;
+	uint32_t installed[33]; // by length
+	uint64_t lengths;       // bit b: installed[b] != 0
+};
+
+struct tr_rib *tr_rib_new(void)
+{
+	struct tr_rib *rib = calloc(1, sizeof(*rib));
+
+	if (!rib)
+		return NULL;
+	rib->slots = calloc(SLOTS_FIRST, sizeof(*rib->slots));
+	rib->pool = calloc(POOL_FIRST, sizeof(*rib->pool));
+	if (!rib->slots || !rib->pool) {
+		tr_rib_free(rib);
+		errno = ENOMEM;
+		return NULL;
+	}
+	rib->slot_mask = SLOTS_FIRST - 1;
+	rib->pool_size = POOL_FIRST;
+	rib->pool_end = 1;
+	return rib;
+}
+
+void tr_rib_free(struct tr_rib *rib)
+{
+	if (!rib)
+		return;
+	free(rib->slots);
+	free(rib->pool);
+	free(rib);
+}
+
+static uint32_t hash_of(uint32_t prefix, uint8_t bits)
+{
+	uint64_t mixed = ((uint64_t)prefix << 6 | bits) * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)(mixed >> 32);
+}
+
+// Slot of the prefix, or the empty one where it would go.
+static struct slot *find_slot(const struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+{
+	uint32_t hash = hash_of(prefix, bits);
+
+	for (uint32_t i = hash & rib->slot_mask;; i = (i + 1) & rib->slot_mask) {
+		struct slot *slot = &rib->slots[i];
+		if (!slot->index)
+			return slot;
+		if (slot->hash != hash)
+			continue;
+		const struct tr_route *best = &rib->pool[slot->index].best;
+		if (best->prefix == prefix && best->bits == bits)
+			return slot;
+	}
+}
+
+static int grow_slots(struct tr_rib *rib)
+{
+	uint32_t mask = rib->slot_mask * 2 + 1;
+	struct slot *slots = calloc((size_t)mask + 1, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= rib->slot_mask; i++) {
+		if (!rib->slots[i].index)
+			continue;
+		uint32_t to = rib->slots[i].hash & mask;
+		while (slots[to].index)
+			to = (to + 1) & mask;
+		slots[to] = rib->slots[i];
+	}
+	free(rib->slots);
+	rib->slots = slots;
+	rib->slot_mask = mask;
+	return 0;
+}
+
+// Index of a zeroed node, 0 where there is no memory.
+static uint32_t take_node(struct tr_rib *rib)
+{
+	uint32_t index = rib->free_node;
+
+	if (index) {
+		rib->free_node = rib->pool[index].others;
+	} else {
+		if (rib->pool_end == rib->pool_size) {
+			size_t size = (size_t)rib->pool_size * 2;
+			struct tr_rib_prefix *pool =
+				size > POOL_MAX ? NULL : realloc(rib->pool, size * sizeof(*pool));
+			if (!pool)
+				return 0;
+			rib->pool = pool;
+			rib->pool_size = (uint32_t)size;
+		}
+		index = rib->pool_end++;
+	}
+	memset(&rib->pool[index], 0, sizeof(rib->pool[index]));
+	return index;
+}
+
+static void give_node(struct tr_rib *rib, uint32_t index)
+{
+	memset(&rib->pool[index], 0, sizeof(rib->pool[index]));
+	rib->pool[index].others = rib->free_node;
+	rib->free_node = index;
+}
+
+static bool is_better(const struct tr_route *a, const struct tr_route *b)
+{
+	return a->preference != b->preference ? a->preference < b->preference
+					      : a->source < b->source;
+}
+
+// Brings the best of the routes that hang from a prefix into its node, if it beats that one.
+static void promote(struct tr_rib *rib, struct tr_rib_prefix *prefix)
+{
+	for (uint32_t i = prefix->others; i; i = rib->pool[i].others) {
+		struct tr_route *other = &rib->pool[i].best;
+		if (is_better(other, &prefix->best)) {
+			struct tr_route better = *other;
+			*other = prefix->best;
+			prefix->best = better;
+		}
+	}
+}
+
+// Index of the prefix, made where it is missing; 0 where there is no memory.
+static uint32_t find_or_make(struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+{
+	struct slot *slot = find_slot(rib, prefix, bits);
+
+	if (slot->index)
+		return slot->index;
+	if (rib->slots_used >= rib->slot_mask / 4 * 3) {
+		if (grow_slots(rib))
+			return 0;
+		slot = find_slot(rib, prefix, bits);
+	}
+	uint32_t index = take_node(rib);
+	if (!index)
+		return 0;
+	rib->pool[index].best.prefix = prefix;
+	rib->pool[index].best.bits = bits;
+	slot->hash = hash_of(prefix, bits);
+	slot->index = index;
+	rib->slots_used++;
+	return index;
+}
+
+int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index,
+	bool *best_changed)
+{
+	assert(route->kind != TR_ROUTE_NONE && route->bits <= 32);
+	assert(!(route->prefix & ~ipv4_mask(route->bits)));
+	*index = find_or_make(rib, route->prefix, route->bits);
+	if (!*index)
+		return -ENOMEM;
+
+	struct tr_rib_prefix *prefix = &rib->pool[*index];
+	struct tr_route before = prefix->best;
+	struct tr_route *place = &prefix->best;
+	if (before.kind != TR_ROUTE_NONE && before.source != route->source) {
+		uint32_t other = prefix->others;
+		while (other && rib->pool[other].best.source != route->source)
+			other = rib->pool[other].others;
+		if (!other) {
+			other = take_node(rib);
+			if (!other)
+				return -ENOMEM;
+			prefix = &rib->pool[*index]; // the pool may have moved
+			rib->pool[other].others = prefix->others;
+			prefix->others = other;
+			rib->routes++;
+		}
+		place = &rib->pool[other].best;
+	} else if (before.kind == TR_ROUTE_NONE) {
+		rib->prefixes++;
+		rib->routes++;
+	}
+	*place = *route;
+	place->reserved = 0; // so that two equal routes are equal bytes
+	promote(rib, prefix);
+	*best_changed = memcmp(&before, &prefix->best, sizeof(before)) != 0;
+	return 0;
+}
+
+int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t source,
+	uint32_t *index, bool *best_changed)
+{
+	*index = find_slot(rib, prefix, bits)->index;
+	if (!*index)
+		return -ENOENT;
+
+	struct tr_rib_prefix *node = &rib->pool[*index];
+	*best_changed = node->best.source == source;
+	if (node->best.kind == TR_ROUTE_NONE)
+		return -ENOENT;
+	if (*best_changed && !node->others) {
+		node->best.kind = TR_ROUTE_NONE;
+		rib->prefixes--;
+	} else {
+		uint32_t *link = &node->others;
+		uint32_t gone = *link;
+		if (*best_changed) {
+			node->best = rib->pool[gone].best;
+		} else {
+			while (gone && rib->pool[gone].best.source != source) {
+				link = &rib->pool[gone].others;
+				gone = *link;
+			}
+			if (!gone)
+				return -ENOENT;
+		}
+		*link = rib->pool[gone].others;
+		give_node(rib, gone);
+		promote(rib, node);
+	}
+	rib->routes--;
+	return 0;
+}
+
+struct tr_rib_prefix *tr_rib_at(struct tr_rib *rib, uint32_t index)
+{
+	assert(index && index < rib->pool_end);
+	return &rib->pool[index];
+}
+
+uint32_t tr_rib_end(const struct tr_rib *rib)
+{
+	return rib->pool_end;
+}
+
+void tr_rib_install(struct tr_rib *rib, uint32_t index, uint16_t hop)
+{
+	struct tr_rib_prefix *prefix = tr_rib_at(rib, index);
+	uint8_t bits = prefix->best.bits;
+
+	rib->installed[bits] += (hop != 0) - (prefix->hop != 0);
+	prefix->hop = hop;
+	if (rib->installed[bits])
+		rib->lengths |= 1ull << bits;
+	else
+		rib->lengths &= ~(1ull << bits);
+}
+
+void tr_rib_release(struct tr_rib *rib, uint32_t index)
+{
+	const struct tr_rib_prefix *prefix = tr_rib_at(rib, index);
+
+	if (prefix->best.kind != TR_ROUTE_NONE || prefix->hop || prefix->dirty || prefix->unplaced)
+		return;
+	uint32_t hole =
+		(uint32_t)(find_slot(rib, prefix->best.prefix, prefix->best.bits) - rib->slots);
+	// Moves later slots of the run into the hole, unless their home lies behind it.
+	for (uint32_t i = (hole + 1) & rib->slot_mask; rib->slots[i].index;
+		i = (i + 1) & rib->slot_mask) {
+		uint32_t home = rib->slots[i].hash & rib->slot_mask;
+		if (((i - home) & rib->slot_mask) >= ((i - hole) & rib->slot_mask)) {
+			rib->slots[hole] = rib->slots[i];
+			hole = i;
+		}
+	}
+	rib->slots[hole].index = 0;
+	rib->slots_used--;
+	give_node(rib, index);
+}
+
+const struct tr_rib_prefix *tr_rib_find(const struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+{
+	uint32_t index = find_slot(rib, prefix, bits)->index;
+
+	return index ? &rib->pool[index] : NULL;
+}
+
+const struct tr_route *tr_rib_best(const struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+{
+	const struct tr_rib_prefix *found = tr_rib_find(rib, prefix, bits);
+
+	return found && found->best.kind != TR_ROUTE_NONE ? &found->best : NULL;
+}
+
+const struct tr_route *tr_rib_route(const struct tr_rib *rib, uint32_t prefix, uint8_t bits,
+	uint8_t source)
+{
+	uint32_t index = find_slot(rib, prefix, bits)->index;
+
+	for (; index; index = rib->pool[index].others) {
+		const struct tr_route *route = &rib->pool[index].best;
+		if (route->kind != TR_ROUTE_NONE && route->source == source)
+			return route;
+	}
+	return NULL;
+}
+
+const struct tr_rib_prefix *tr_rib_cover(const struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+{
+	uint64_t lengths = rib->lengths & ((1ull << bits) - 1) & ~1ull;
+
+	while (lengths) {
+		uint8_t length = (uint8_t)(63 - __builtin_clzll(lengths));
+		const struct tr_rib_prefix *found =
+			tr_rib_find(rib, prefix & ipv4_mask(length), length);
+		if (found && found->hop)
+			return found;
+		lengths &= ~(1ull << length);
+	}
+	return NULL;
+}
+
+uint64_t tr_rib_prefixes(const struct tr_rib *rib)
+{
+	return rib->prefixes;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t key_a = *(const uint64_t *)a;
+	uint64_t key_b = *(const uint64_t *)b;
+
+	return (key_a > key_b) - (key_a < key_b);
+}
+
+// Copies every route of a prefix, best first; a prefix has few, so the order is found by selection.
+static uint64_t read_all(const struct tr_rib *rib, uint32_t index, struct tr_route *out,
+	uint64_t room)
+{
+	const struct tr_route *last = &rib->pool[index].best;
+	uint64_t n = 0;
+
+	for (; last && n < room; n++) {
+		const struct tr_route *next = NULL;
+		out[n] = *last;
+		for (uint32_t i = rib->pool[index].others; i; i = rib->pool[i].others) {
+			const struct tr_route *route = &rib->pool[i].best;
+			if (is_better(last, route) && (!next || is_better(route, next)))
+				next = route;
+		}
+		last = next;
+	}
+	return n;
+}
+
+uint64_t tr_rib_read(const struct tr_rib *rib, struct tr_route *out, uint64_t room, bool all)
+{
+	uint64_t count = all ? rib->routes : rib->prefixes;
+	uint64_t *keys = room && count ? malloc(rib->prefixes * sizeof(*keys)) : NULL;
+	uint64_t n = 0;
+	uint64_t copied = 0;
+
+	if (!keys)
+		return count;
+	for (uint32_t i = 0; i <= rib->slot_mask; i++) {
+		uint32_t index = rib->slots[i].index;
+		const struct tr_route *best = &rib->pool[index].best;
+		if (index && best->kind != TR_ROUTE_NONE)
+			keys[n++] = (uint64_t)best->prefix << 32 |
+				(uint64_t)best->bits << INDEX_BITS | index;
+	}
+	assert(n == rib->prefixes);
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (uint64_t i = 0; i < n && copied < room; i++) {
+		uint32_t index = (uint32_t)(keys[i] & (POOL_MAX - 1));
+		copied += read_all(rib, index, out + copied, all ? room - copied : 1);
+	}
+	free(keys);
+	return count;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The RIB: every route of every source. The best one of a prefix (lowest preference, then lowest
+// source) is what the FIB gets. What the FIB holds of a prefix is kept with it, so that a change
+// costs one search and a prefix can be named by its index until the FIB has forgotten it.
+// Slow-path thread only.
+#pragma once
+#include "api.h"
+#include <assert.h>
+
+struct tr_rib;
+
+struct tr_rib_prefix {
+	struct tr_route best; // kind TR_ROUTE_NONE: no route left, but the FIB may still hold it
+	uint32_t others;      // rib.c: chain of the routes that are not the best
+	uint16_t hop;         // next-hop index in the FIB, 0: not in the FIB (tr_rib_install)
+	uint8_t dirty;        // tables.c: waits to be brought to the FIB
+	uint8_t unplaced;     // tables.c: the FIB had no room for it
+};
+
+static_assert(sizeof(struct tr_rib_prefix) == 24, "16 million prefixes in 384 MiB");
+
+struct tr_rib *tr_rib_new(void); // NULL with errno
+void tr_rib_free(struct tr_rib *rib);
+// Adds or replaces the route of (prefix, bits, source). *index names the prefix; *best_changed
+// tells whether its best route is another one now. 0 or -ENOMEM.
+int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index,
+	bool *best_changed);
+// -ENOENT: there is no such route. A prefix without routes stays until tr_rib_release().
+int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t source,
+	uint32_t *index, bool *best_changed);
+// A prefix by its index, valid until the next change. Indices run from 1 below tr_rib_end(); those
+// in between that name no prefix are all zero, or hold a route of another one and no FIB state.
+struct tr_rib_prefix *tr_rib_at(struct tr_rib *rib, uint32_t index);
+uint32_t tr_rib_end(const struct tr_rib *rib);
+// Notes the next-hop index by which the FIB holds the prefix, 0 for not at all.
+void tr_rib_install(struct tr_rib *rib, uint32_t index, uint16_t hop);
+// Forgets a prefix that has neither a route nor a place in the FIB; others stay.
+void tr_rib_release(struct tr_rib *rib, uint32_t index);
+// That very prefix, NULL if it is not known. Valid until the next change.
+const struct tr_rib_prefix *tr_rib_find(const struct tr_rib *rib, uint32_t prefix, uint8_t bits);
+// Best route of exactly that prefix, or the route of one source; NULL without one. Valid until the
+// next change.
+const struct tr_route *tr_rib_best(const struct tr_rib *rib, uint32_t prefix, uint8_t bits);
+const struct tr_route *tr_rib_route(const struct tr_rib *rib, uint32_t prefix, uint8_t bits,
+	uint8_t source);
+// Longest prefix of 1..bits-1 bits around this one that the FIB holds, NULL without one.
+const struct tr_rib_prefix *tr_rib_cover(const struct tr_rib *rib, uint32_t prefix, uint8_t bits);
+uint64_t tr_rib_prefixes(const struct tr_rib *rib); // with at least one route
+// Sorted by prefix, length, preference, source. Returns how many there are, copies at most `room`,
+// and none where memory for the sorting is lacking.
+uint64_t tr_rib_read(const struct tr_rib *rib, struct tr_route *out, uint64_t room, bool all);

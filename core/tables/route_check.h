@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// Checks routes against the ports before they are posted; the RIB takes them as they are.
+// Used for route files (route_text.c) and for changes from Python (tr_routes_check of api.h).
+#pragma once
+#include "api.h"
+
+// What a deletion names too: prefix, length, source. 0, or -EINVAL with the reason in *what.
+int tr_route_check_key(const struct tr_route *route, const char **what);
+// A route to be added: the key, kind, port and gateway. Fills in the egress port, and sets port and
+// gateway to TR_NO_PORT and 0 where the kind has none.
+int tr_route_check(const struct tr_config *config, struct tr_route *route, const char **what);
+// Whether a gateway can be reached by a port; *port TR_NO_PORT: finds the port.
+int tr_gateway_check(const struct tr_config *config, uint32_t gateway, uint16_t *port,
+	const char **what);

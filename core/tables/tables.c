@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+// RIB to FIB. A change goes to the RIB at once and only marks its prefix dirty; while the swap is
+// ready, tr_tables_poll() compares what each dirty prefix should be with what the FIB holds of it,
+// and adds the difference to the set. A prefix changed many times between two swaps is thus one
+// operation, or none. The set is published when nothing is dirty any more (a bulk load is a swap),
+// or when it is long. A prefix for which table or next hops have no room stays out, so the next
+// shorter one serves; it is counted, and tried again when room may have come free.
+// The default route is entry 0 of the next hops: a copy of the entry of its own next hop.
+#include "tables/tables.h"
+#include "tables/dirty.h"
+#include "tables/initial_routes.h"
+#include "tables/next_hops.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEARNED_PREFERENCE 255 // whatever else is said of the same address wins
+
+struct tr_tables {
+	struct tr_config config;
+	struct tr_rib *rib;
+	struct tr_hops *hops;
+	struct tr_swap *swap;
+	struct tr_dirty dirty;
+	uint64_t unplaced;
+	uint16_t default_hop; // next hop that entry 0 copies, 0: no default route
+	bool was_ready;       // at the last poll
+	bool retry;           // room may have come free since the unplaced prefixes were tried
+};
+
+static void mark_dirty(struct tr_tables *tables, uint32_t index)
+{
+	struct tr_rib_prefix *prefix = tr_rib_at(tables->rib, index);
+
+	if (!prefix->dirty)
+		tr_dirty_push(&tables->dirty, index);
+	prefix->dirty = true;
+}
+
+int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *change)
+{
+	const struct tr_route *route = &change->route;
+	uint32_t index;
+	bool best_changed;
+
+	if (change->add && !tr_hops_fits(tables->hops, route))
+		return -ENOSPC;
+	// Room for the mark comes first: no change of the RIB without it.
+	int error = tr_dirty_reserve(&tables->dirty);
+	if (error)
+		return error;
+	if (change->add)
+		error = tr_rib_add(tables->rib, route, &index, &best_changed);
+	else
+		error = tr_rib_delete(tables->rib, route->prefix, route->bits, route->source,
+			&index, &best_changed);
+	if (!error && best_changed)
+		mark_dirty(tables, index);
+	return error;
+}
+
+static bool is_own_address(const struct tr_config *config, uint32_t address)
+{
+	for (uint32_t i = 0; i < config->ports; i++) {
+		const struct tr_port_config *port = &config->port[i];
+		for (uint32_t j = 0; j < port->addresses; j++) {
+			if (port->address[j].address == address)
+				return true;
+		}
+	}
+	return false;
+}
+
+// A host route is learned where the connected subnet decides, not inside a longer route that an
+// operator put there.
+static bool is_connected(const struct tr_tables *tables, const struct tr_route *host)
+{
+	const struct tr_rib_prefix *cover = tr_rib_cover(tables->rib, host->prefix, 32);
+
+	return cover && cover->best.kind == TR_ROUTE_CONNECTED && cover->best.port == host->port;
+}
+
+static int neighbor_known(struct tr_tables *tables, const struct tr_route *host, uint16_t hop,
+	const uint8_t *mac)
+{
+	const uint8_t *before = hop ? tr_hops_mac(tables->hops, hop) : NULL;
+
+	if (before) {
+		if (memcmp(before, mac, 6) != 0)
+			tr_hops_set_mac(tables->hops, hop, mac);
+		return 0;
+	}
+	if (is_own_address(&tables->config, host->gateway))
+		return -EINVAL;
+	// This reference keeps the MAC address while no route uses the next hop.
+	hop = tr_hops_take(tables->hops, host);
+	if (!hop)
+		return -ENOSPC;
+	struct tr_route_change change = {.route = *host, .add = true};
+	int error = is_connected(tables, host) ? tr_tables_change(tables, &change) : 0;
+	if (error) {
+		tr_hops_give(tables->hops, hop);
+		return error;
+	}
+	tr_hops_set_mac(tables->hops, hop, mac);
+	return 0;
+}
+
+static int neighbor_unknown(struct tr_tables *tables, const struct tr_route *host, uint16_t hop)
+{
+	if (!hop || !tr_hops_mac(tables->hops, hop))
+		return 0;
+	const struct tr_route *learned =
+		tr_rib_route(tables->rib, host->prefix, 32, TR_SOURCE_LEARNED);
+	// The same address may have been learned again, behind another port: that route stays.
+	if (learned && learned->port == host->port) {
+		struct tr_route_change change = {.route = *host, .add = false};
+		int error = tr_tables_change(tables, &change);
+		if (error)
+			return error;
+	}
+	tr_hops_set_mac(tables->hops, hop, NULL);
+	tr_hops_give(tables->hops, hop);
+	return 0;
+}
+
+int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address,
+	const uint8_t *mac)
+{
+	struct tr_route host = {
+		.prefix = address,
+		.gateway = address,
+		.port = port,
+		.bits = 32,
+		.kind = TR_ROUTE_VIA,
+		.source = TR_SOURCE_LEARNED,
+		.preference = LEARNED_PREFERENCE,
+	};
+	uint16_t hop = tr_hops_find(tables->hops, port, address);
+
+	if (port >= tables->config.ports)
+		return -EINVAL;
+	return mac ? neighbor_known(tables, &host, hop, mac) : neighbor_unknown(tables, &host, hop);
+}
+
+bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address)
+{
+	uint16_t hop = tr_hops_find(tables->hops, port, address);
+
+	if (!hop)
+		return false;
+	uint32_t references = tr_hops_references(tables->hops, hop);
+	const struct tr_rib_prefix *host = tr_rib_find(tables->rib, address, 32);
+	if (tr_hops_mac(tables->hops, hop))
+		references--; // the neighbour's own
+	if (host && host->hop == hop && host->best.source == TR_SOURCE_LEARNED)
+		references--;
+	return references > 0;
+}
+
+// Adds to the set what makes the FIB hold a prefix by that next hop, 0 for not at all.
+static int change_fib(struct tr_tables *tables, const struct tr_rib_prefix *prefix, uint16_t hop)
+{
+	const struct tr_route *best = &prefix->best;
+	struct tr_fib_change change = {
+		.prefix = best->prefix,
+		.bits = best->bits,
+		.set = hop != 0,
+		.hop = hop,
+	};
+
+	if (best->bits == 0) {
+		struct tr_next_hop entry;
+		tables->default_hop = hop;
+		tr_hops_entry(tables->hops, hop, &entry);
+		tr_swap_hop(tables->swap, TR_HOP_DEFAULT, &entry);
+		return 0;
+	}
+	if (!hop) {
+		const struct tr_rib_prefix *cover =
+			tr_rib_cover(tables->rib, best->prefix, best->bits);
+		if (cover) {
+			change.cover_bits = cover->best.bits;
+			change.hop = cover->hop;
+		}
+		tables->retry |= best->bits > 24; // may free a group
+	}
+	return tr_swap_prefix(tables->swap, &change);
+}
+
+// Brings a dirty prefix to the FIB. -ENOMEM: it stays dirty.
+static int place(struct tr_tables *tables, uint32_t index)
+{
+	struct tr_rib_prefix *prefix = tr_rib_at(tables->rib, index);
+	bool wanted = prefix->best.kind != TR_ROUTE_NONE;
+	uint16_t before = prefix->hop;
+	uint16_t hop = wanted ? tr_hops_take(tables->hops, &prefix->best) : 0;
+	int error = hop != before ? change_fib(tables, prefix, hop) : 0;
+
+	if (error) {
+		if (hop)
+			tr_hops_give(tables->hops, hop);
+		if (error != -ENOSPC)
+			return error;
+		assert(!before); // what is in the table can be replaced there
+		hop = 0;
+	}
+	if (before)
+		tr_hops_give(tables->hops, before);
+	tr_rib_install(tables->rib, index, hop);
+	tables->unplaced += (wanted && !hop) - prefix->unplaced;
+	prefix->unplaced = wanted && !hop;
+	prefix->dirty = false;
+	tr_rib_release(tables->rib, index);
+	return 0;
+}
+
+// Unplaced prefixes are so rare that a walk over the RIB finds them.
+static void retry_unplaced(struct tr_tables *tables)
+{
+	uint64_t left = tables->unplaced;
+
+	tables->retry = false;
+	for (uint32_t i = 1; left && i < tr_rib_end(tables->rib); i++) {
+		if (!tr_rib_at(tables->rib, i)->unplaced)
+			continue;
+		if (tr_dirty_reserve(&tables->dirty)) {
+			tables->retry = true;
+			return;
+		}
+		mark_dirty(tables, i);
+		left--;
+	}
+}
+
+static unsigned put_hops_in_set(struct tr_tables *tables)
+{
+	unsigned done = 0;
+
+	for (uint16_t hop; (hop = tr_hops_changed(tables->hops)); done++) {
+		struct tr_next_hop entry;
+		if (!tr_hops_references(tables->hops, hop))
+			continue;
+		tr_hops_entry(tables->hops, hop, &entry);
+		tr_swap_hop(tables->swap, hop, &entry);
+		if (hop == tables->default_hop)
+			tr_swap_hop(tables->swap, TR_HOP_DEFAULT, &entry);
+	}
+	return done;
+}
+
+unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish)
+{
+	unsigned done = 0;
+	bool stuck = false;
+
+	*publish = NULL;
+	if (!tr_swap_ready(tables->swap)) {
+		tables->was_ready = false;
+		return tr_swap_catch_up(tables->swap, TR_TABLES_POLL_MAX);
+	}
+	if (!tables->was_ready) {
+		tables->was_ready = true;
+		tables->retry |= tr_hops_reuse(tables->hops);
+		if (tables->retry)
+			retry_unplaced(tables);
+	}
+	while (done < TR_TABLES_POLL_MAX && tr_dirty_count(&tables->dirty)) {
+		stuck = place(tables, tr_dirty_first(&tables->dirty)) != 0;
+		if (stuck)
+			break;
+		tr_dirty_pop(&tables->dirty);
+		done++;
+	}
+	if (tr_dirty_count(&tables->dirty) && !stuck &&
+		tr_swap_set_size(tables->swap) < TR_TABLES_SET_MAX)
+		return done;
+	tr_dirty_compact(&tables->dirty);
+	done += put_hops_in_set(tables);
+	*publish = tr_swap_publish(tables->swap);
+	return done;
+}
+
+void tr_tables_acknowledge(struct tr_tables *tables, uint64_t generation)
+{
+	tr_swap_acknowledge(tables->swap, generation);
+}
+
+const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint32_t address)
+{
+	const struct tr_fib *fib = tr_swap_active(tables->swap);
+	uint16_t hop;
+
+	fib->lpm->ops->lookup(fib->lpm, &address, &hop, 1);
+	return &fib->hops[hop];
+}
+
+const struct tr_fib *tr_tables_active(const struct tr_tables *tables)
+{
+	return tr_swap_active(tables->swap);
+}
+
+const struct tr_rib *tr_tables_rib(const struct tr_tables *tables)
+{
+	return tables->rib;
+}
+
+void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
+{
+	*out = (struct tr_table_info){
+		.routes = tr_rib_prefixes(tables->rib),
+		.next_hops = tr_hops_used(tables->hops),
+		.generation = tr_swap_active(tables->swap)->generation,
+		.pending = tr_dirty_count(&tables->dirty) + tr_hops_changed_count(tables->hops) +
+			tr_swap_set_size(tables->swap),
+		.unplaced = tables->unplaced,
+		.swap_outstanding = tr_swap_outstanding(tables->swap),
+	};
+}
+
+// No unit runs yet, so the first set is acknowledged in their place.
+static int publish_first(struct tr_tables *tables)
+{
+	const struct tr_fib *published;
+	struct tr_next_hop none;
+
+	tr_hops_entry(tables->hops, 0, &none);
+	tr_swap_hop(tables->swap, TR_HOP_DEFAULT, &none);
+	do
+		tr_tables_poll(tables, &published);
+	while (!published);
+	for (uint32_t i = 0; i < tables->config.fast_units; i++)
+		tr_tables_acknowledge(tables, published->generation);
+	while (!tr_swap_ready(tables->swap))
+		tr_tables_poll(tables, &published);
+	return tables->unplaced || tr_dirty_count(&tables->dirty) ? -ENOMEM : 0;
+}
+
+struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *config)
+{
+	struct tr_tables *tables = calloc(1, sizeof(*tables));
+	int error = ENOMEM;
+
+	if (!tables)
+		return NULL;
+	tables->config = *config;
+	tables->was_ready = true;
+	tables->rib = tr_rib_new();
+	tables->hops = tr_hops_new(config);
+	tables->swap = tr_swap_new(env, &tr_dir24_8_ops, config->fast_units);
+	if (!tables->rib || !tables->hops || !tables->swap)
+		goto err;
+	error = -tr_initial_routes(tables, config);
+	if (!error)
+		error = -publish_first(tables);
+	if (!error)
+		return tables;
+err:
+	tr_tables_free(tables);
+	errno = error;
+	return NULL;
+}
+
+void tr_tables_free(struct tr_tables *tables)
+{
+	if (!tables)
+		return;
+	tr_swap_free(tables->swap);
+	tr_hops_free(tables->hops);
+	tr_rib_free(tables->rib);
+	free(tables->dirty.index);
+	free(tables);
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The simulator: routers, links and hosts in one process and in virtual time."""
+
+from twinroute.sim.bench import Bench
+from twinroute.sim.counters import Counters, NicCounters, Reason, drop_reasons, punt_reasons
+from twinroute.sim.frames import Frame, Frames
+from twinroute.sim.link import Faults, Link, LinkCounters
+from twinroute.sim.profile import Profile, load_profile
+from twinroute.sim.router import NeighborInfo, Port, Router, RouterFaults, Twin
+from twinroute.sim.routes import Hop, RouteInfo
+from twinroute.sim.station import Station
+from twinroute.sim.trace import TraceEvent, format_trace
+from twinroute.sim.world import BenchError
+
+__all__ = [
+    "Bench",
+    "BenchError",
+    "Counters",
+    "Faults",
+    "Frame",
+    "Frames",
+    "Hop",
+    "Link",
+    "LinkCounters",
+    "NeighborInfo",
+    "NicCounters",
+    "Port",
+    "Profile",
+    "Reason",
+    "RouteInfo",
+    "Router",
+    "RouterFaults",
+    "Station",
+    "TraceEvent",
+    "Twin",
+    "drop_reasons",
+    "format_trace",
+    "load_profile",
+    "punt_reasons",
+]
