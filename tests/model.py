@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""What the router must do with a frame, written from the RFCs as plainly as possible: the oracle
+of the property tests. It knows the test bed of tests/worlds.py with all neighbours resolved."""
+
+import struct
+from ipaddress import IPv4Address, IPv4Network
+
+from tests import worlds as w
+from tests.packets import DF, checksum, forwarded, ip_of, mac_bytes
+
+OWN_MAC = {w.P1: w.M1, w.P2: w.M2, w.P3: w.M3}
+OWN = {w.R1, w.R2, w.R3}
+NEIGHBORS = {
+    IPv4Address(address): (port, mac)
+    for port, entries in w.RESOLVED.items()
+    for address, mac in entries.items()
+}
+SUBNETS = {
+    w.P1: IPv4Network("10.1.0.0/24"),
+    w.P2: IPv4Network("10.2.0.0/24"),
+    w.P3: IPv4Network("10.3.0.0/24"),
+}
+ROUTES = {
+    IPv4Network("198.18.0.0/16"): IPv4Address(w.G2),
+    IPv4Network("198.19.0.0/16"): IPv4Address(w.G3),
+}
+MARTIAN = [IPv4Network("0.0.0.0/8"), IPv4Network("127.0.0.0/8"), IPv4Network("240.0.0.0/4")]
+LIMITED_BROADCAST = IPv4Address("255.255.255.255")
+
+# ("forward", port, frame), ("drop", reason), ("slow", reason of the punt)
+Fate = tuple[str, str, bytes] | tuple[str, str]
+
+
+def fate(frame: bytes, port: str, mtu: int = 1500) -> Fate:
+    """Say what the fast path must do with a frame received on a port."""
+    if len(frame) < 14:
+        return "drop", "frame_short"
+    group = bool(frame[0] & 1)
+    if not group and frame[:6] != mac_bytes(OWN_MAC[port]):
+        return "drop", "not_for_us"
+    ether_type = frame[12:14]
+    if ether_type == b"\x08\x06":
+        return "slow", "arp"
+    if ether_type != b"\x08\x00":
+        return "drop", "ether_type"
+    return _sound(frame[14:]) or _fate_of_packet(frame, group, mtu)
+
+
+def _sound(packet: bytes) -> Fate | None:
+    """RFC 1812 5.2.2; None: the packet is sound."""
+    if len(packet) < 20:
+        return "drop", "ip_short"
+    if packet[0] >> 4 != 4:
+        return "drop", "ip_version"
+    header = (packet[0] & 15) * 4
+    if header < 20 or header > len(packet):
+        return "drop", "ip_header_length"
+    total = struct.unpack("!H", packet[2:4])[0]
+    if total < header or total > len(packet):
+        return "drop", "ip_total_length"
+    if checksum(packet[:header]) != 0:
+        return "drop", "ip_checksum"
+    return None
+
+
+def _fate_of_packet(frame: bytes, group: bool, mtu: int) -> Fate:
+    packet = ip_of(frame)
+    source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
+    if int(source) == 0:
+        return "slow", "zero_source"
+    if any(source in net for net in MARTIAN) or source.is_multicast:
+        return "drop", "martian_source"
+    if group:
+        return "slow", "link_broadcast"
+    if packet[0] != 0x45:
+        return "slow", "ip_options"
+    return _fate_of_destination(frame, packet, destination, mtu)
+
+
+def _fate_of_destination(frame: bytes, packet: bytes, destination: IPv4Address, mtu: int) -> Fate:
+    if str(destination) in OWN:
+        return "slow", "local"
+    subnet = next((net for net in SUBNETS.values() if destination in net), None)
+    ends = subnet and (subnet.network_address, subnet.broadcast_address)
+    if destination == LIMITED_BROADCAST or (ends and destination in ends):
+        return "slow", "broadcast"
+    if destination.is_multicast:
+        return "slow", "multicast"
+    if any(destination in net for net in MARTIAN):
+        return "drop", "martian_destination"
+    gateway = next((via for net, via in ROUTES.items() if destination in net), None)
+    if subnet:
+        gateway = destination
+    if gateway is None:
+        return "slow", "no_route"
+    if gateway not in NEIGHBORS:
+        return "slow", "neighbor"
+    if packet[8] <= 1:
+        return "slow", "ttl_expired"
+    if len(packet) > mtu:
+        return "slow", "too_long"
+    port, mac = NEIGHBORS[gateway]
+    return "forward", port, forwarded(frame, OWN_MAC[port], mac)
+
+
+def dont_fragment(frame: bytes) -> bool:
+    """Tell whether DF is set."""
+    return bool(struct.unpack("!H", ip_of(frame)[6:8])[0] & DF)

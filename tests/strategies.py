@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Hypothesis strategies for frames, and how many examples a run of the suite takes."""
+
+import os
+
+from hypothesis import strategies as st
+
+from tests import packets as p
+from tests import worlds as w
+
+# Under a sanitizer everything is several times slower, and what counts is memory, not variety.
+SANITIZED = "TWINROUTE_SANITIZER" in os.environ
+
+
+def examples(count: int) -> int:
+    """Scale a number of examples to the run."""
+    return max(count // 5, 10) if SANITIZED else count
+
+
+SOURCES = ["10.1.0.2", "10.1.0.7", "192.0.2.1", "198.18.9.9", "8.8.8.8"]
+ODD_SOURCES = ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "240.1.2.3", "0.1.2.3"]
+DESTINATIONS = [w.A1, w.B1, w.H2, w.H3, w.G2, "198.18.77.1", "198.19.255.255"]
+ODD_DESTINATIONS = [
+    *(w.R1, w.R2, w.U, "10.2.0.99", "10.2.0.255", "10.2.0.0", "10.1.0.255"),
+    *("255.255.255.255", "224.0.0.5", "239.1.1.1", "127.0.0.1", "0.0.0.0", "245.0.0.1"),
+]
+
+
+@st.composite
+def transit_frames(draw: st.DrawFn) -> bytes:
+    """Frames that the fast path forwards from p1."""
+    sport = draw(st.integers(1024, 1027))
+    data = draw(st.binary(max_size=40))
+    return p.ether(
+        w.M1,
+        w.h1,
+        p.ipv4(
+            draw(st.sampled_from(SOURCES)),
+            draw(st.sampled_from(DESTINATIONS)),
+            p.udp(sport, 9, data),
+            ttl=draw(st.integers(2, 255)),
+            ident=draw(st.integers(0, 0xFFFF)),
+            tos=draw(st.integers(0, 255)),
+        ),
+    )
+
+
+@st.composite
+def odd_frames(draw: st.DrawFn) -> bytes:
+    """Frames with one or several things out of the ordinary: every way off the fast path."""
+    packet = p.ipv4(
+        draw(st.sampled_from(SOURCES + ODD_SOURCES)),
+        draw(st.sampled_from(DESTINATIONS + ODD_DESTINATIONS)),
+        draw(st.one_of(st.binary(max_size=60), st.just(bytes(1490)), st.just(p.echo_request()))),
+        ttl=draw(st.sampled_from([0, 1, 2, 64])),
+        protocol=draw(st.sampled_from([p.ICMP, p.TCP, p.UDP, 89])),
+        fragment=draw(st.sampled_from([0, p.DF, p.MF, 5, p.MF | 7])),
+        options=draw(
+            st.sampled_from([b"", b"", b"\x01\x01\x01\x00", b"\x83\x03\x04", b"\x07\x01"])
+        ),
+        version=draw(st.sampled_from([4, 4, 4, 6])),
+        header_checksum=draw(st.sampled_from([None, None, 0, 0xFFFF])),
+    )
+    packet += draw(st.sampled_from([b"", b"padding"]))
+    return p.ether(
+        draw(st.sampled_from([w.M1, w.M1, w.M1, w.M2, p.BROADCAST, "01:00:5e:00:00:05"])),
+        w.h1,
+        packet,
+        draw(st.sampled_from([0x0800, 0x0800, 0x0800, 0x86DD, 0x0806, 0x0026])),
+    )
+
+
+@st.composite
+def broken_frames(draw: st.DrawFn) -> bytes:
+    """Any frame, cut anywhere or with bytes turned; or just bytes."""
+    if draw(st.booleans()):
+        return draw(st.binary(min_size=1, max_size=120))
+    frame = bytearray(draw(st.one_of(transit_frames(), odd_frames())))
+    for _ in range(draw(st.integers(0, 3))):
+        frame[draw(st.integers(0, min(len(frame), 60) - 1))] = draw(st.integers(0, 255))
+    return bytes(frame[: draw(st.integers(1, len(frame)))])
+
+
+any_frames = st.one_of(transit_frames(), transit_frames(), odd_frames(), broken_frames())
