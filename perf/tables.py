@@ -60,7 +60,7 @@ def make_table(count: int, seed: int = 1, shape: dict[int, int] = INTERNET) -> R
         found = np.zeros(0, np.uint64)
         while len(found) < number:
             more = _draw(random, 2 * (number - len(found)) + 16, covers)
-            more = more >> (32 - bits) << (32 - bits)
+            more &= np.uint64((1 << 32) - (1 << (32 - bits)))
             found = np.unique(np.concatenate([found, more[~_is_reserved(more)]]))
         found = np.sort(random.choice(found, number, replace=False))
         tables.append(np.stack([found, np.full(number, bits, np.uint64)], axis=1))

@@ -122,7 +122,10 @@ static bool answer_echo(struct tr_station *station, const struct pkt *pkt)
 	// The request's options stay behind.
 	ether = (struct ether_header *)pkt_append(answer,
 		(uint32_t)(sizeof(*ether) + sizeof(*ip)) + bytes);
-	assert(ether);
+	if (!ether) {
+		tr_pkt_free(station->world, answer);
+		return true;
+	}
 	ip = (struct ipv4_header *)(ether + 1);
 	icmp = (struct icmp_header *)(ip + 1);
 	memcpy(ether->destination, request_ether->source, ETHER_ADDRESS_BYTES);

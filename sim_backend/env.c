@@ -3,6 +3,7 @@
 // its own part of it.
 #include "env.h"
 #include "clock.h"
+#include "formats/ethernet.h"
 #include "router.h"
 #include "rss.h"
 #include "world.h"
@@ -108,7 +109,8 @@ static bool is_valid(const struct tr_sim_router *router)
 		config->fast_units >= TR_UNITS_MAX || router->profile.hz == 0)
 		return false;
 	for (uint32_t i = 0; i < config->ports; i++)
-		if (router->nic[i].rx_descriptors == 0 || router->nic[i].tx_descriptors == 0)
+		if (router->nic[i].rx_descriptors == 0 || router->nic[i].tx_descriptors == 0 ||
+			config->port[i].mtu + ETHER_HEADER_BYTES > POOL_DATA_MAX)
 			return false;
 	return true;
 }
@@ -154,7 +156,7 @@ int tr_world_router(struct tr_world *world, const struct tr_sim_router *router)
 	if (!env)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < router->config.ports; i++)
-		tr_stock_fit(&world->stock, router->config.port[i].mtu + 14u);
+		tr_stock_fit(&world->stock, router->config.port[i].mtu + ETHER_HEADER_BYTES);
 	error = init_cores(env, router);
 	if (error == 0)
 		error = init_ports(env, router);

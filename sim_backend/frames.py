@@ -78,14 +78,18 @@ def view(pointer: Any, count: int, dtype: Any) -> npt.NDArray[Any]:
 
 def copy_frames(frames: Any) -> Frames:
     """Copy a filled struct tr_frames."""
+    offsets = view(frames.offset, int(frames.count), np.uint64).copy()
+    lengths, times_ps, latencies_ps = copy_facts(frames)
+    size = int((offsets + lengths).max()) if len(offsets) else 0
+    data = view(frames.data, size, np.uint8).copy()
+    return Frames(data, offsets, lengths, times_ps, latencies_ps)
+
+
+def copy_facts(frames: Any) -> tuple[Lengths, Times, Latencies]:
+    """Copy lengths, times and latencies of a filled struct tr_frames."""
     count = int(frames.count)
-    offsets = view(frames.offset, count, np.uint64).copy()
-    lengths = view(frames.bytes, count, np.uint32).copy()
-    size = int((offsets + lengths).max()) if count else 0
-    return Frames(
-        view(frames.data, size, np.uint8).copy(),
-        offsets,
-        lengths,
+    return (
+        view(frames.bytes, count, np.uint32).copy(),
         view(frames.time_ps, count, np.uint64).copy(),
         view(frames.latency_ps, count, np.int64).copy(),
     )

@@ -44,7 +44,9 @@ void tr_stock_fit(struct tr_stock *stock, uint32_t frame_bytes)
 
 uint32_t tr_stock_frame_max(const struct tr_stock *stock)
 {
-	return stock->room - PKT_HEADROOM;
+	uint32_t most = stock->room - PKT_HEADROOM;
+
+	return most < POOL_DATA_MAX ? most : POOL_DATA_MAX;
 }
 
 static void rest(struct tr_stock *stock, struct pkt *pkt)
@@ -116,7 +118,10 @@ struct pkt *tr_pkt_copy(struct tr_world *world, const uint8_t *data, uint32_t by
 
 	if (!pkt)
 		return NULL;
-	assert(bytes <= pkt->room - PKT_HEADROOM);
+	assert(bytes <= pkt->room);
+	// The core may have grown a frame into its headroom.
+	if (bytes > pkt->room - PKT_HEADROOM)
+		pkt->data = pkt->buffer;
 	pkt->bytes = bytes;
 	pkt_fence(pkt);
 	memcpy(pkt->data, data, bytes);

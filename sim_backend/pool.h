@@ -7,6 +7,7 @@
 #include "faults.h"
 
 #define POOL_DATA_MIN 2048
+#define POOL_DATA_MAX 65535 // the core counts a frame's bytes in 16 bits
 
 struct tr_world;
 

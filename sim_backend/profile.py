@@ -140,7 +140,7 @@ class _Reader:
         if not isinstance(value, dict):
             self.wrong(key, value, "a table")
             return {}
-        for name in value.keys() - set(allowed):
+        for name in sorted(value.keys() - set(allowed)):
             full = f"{key}.{name}" if key else name
             self.wrong(full, value[name], f"no such key, but one of {', '.join(allowed)}")
         return {name: value[name] for name in allowed if name in value}

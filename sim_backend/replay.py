@@ -12,12 +12,14 @@ from twinroute.errors import InputError
 from twinroute.sim import capture
 from twinroute.sim.bench import Bench
 from twinroute.sim.capture import Capture
-from twinroute.sim.frames import Lengths, Offsets, Times
+from twinroute.sim.frames import Bytes, Lengths, Offsets, Times
+from twinroute.sim.router import Port
 from twinroute.sim.world import PS_PER_S, BenchError
 
-IDLE_LIMIT_PS = 60 * PS_PER_S  # for what is still on its way after the last frame went in
+IDLE_LIMIT_US = 60_000_000  # for what is still on its way after the last frame went in
 SPAN_MAX_NS = 100 * 86400 * 10**9
 SLICES = 200  # of a run whose progress is shown
+SLICE_BYTES = 1 << 20  # of frames in a slice, about
 ETHERNET_BYTES, VLAN_BYTES = 14, 4
 
 Progress = Callable[[float], None]  # share of the run that is done, 0 to 1
@@ -110,39 +112,76 @@ def replay(job: Replay, progress: Progress | None = None) -> Result:
         except BenchError as error:
             raise InputError(f"--{error}") from None
     start_ps = bench.now_ps
-    last_ps = _send(bench, job, start_ps)
-    if job.limit_ps is not None:
-        last_ps = min(last_ps, start_ps + job.limit_ps)
+    feeds = _feeds(bench, job, start_ps)
     began = time.perf_counter()
-    if progress is not None:
-        step_ps = (last_ps - start_ps) // SLICES + 1
-        while bench.now_ps < last_ps:
-            bench.run(ps=min(step_ps, last_ps - bench.now_ps))
-            progress((bench.now_ps - start_ps) / (last_ps - start_ps))
-    if job.limit_ps is None:
-        bench.run_until_idle((last_ps - bench.now_ps + IDLE_LIMIT_PS) / 1_000_000)
-    else:
-        bench.run(ps=start_ps + job.limit_ps - bench.now_ps, stop_idle=True)
+    _run(bench, job, feeds, progress)
     bench.check_conservation()
     return Result(bench, start_ps, time.perf_counter() - began)
 
 
-def _send(bench: Bench, job: Replay, start_ps: int) -> int:
-    """Hand all frames to the stations; return about when the last one will leave."""
+@dataclass
+class Feed:
+    """The frames of one capture in the order of their times, and how many have been handed over."""
+
+    port: Port
+    data: Bytes
+    offsets: Offsets
+    lengths: Lengths
+    at_ps: Times
+    done: int = 0
+
+    def send_until(self, ps: int) -> None:
+        """Hand over the frames up to and including a time."""
+        end = int(np.searchsorted(self.at_ps, ps, side="right"))
+        part = slice(self.done, end)
+        frames = (self.data, self.offsets[part], self.lengths[part])
+        self.port.send_bulk(frames, at_ps=self.at_ps[part])
+        self.done = end
+
+
+def _feeds(bench: Bench, job: Replay, start_ps: int) -> list[Feed]:
+    """Get the captures ready to be sent."""
     base_ns = min((int(one.times_ns.min()) for one in job.inputs), default=0)
-    last_ps = start_ps
+    feeds = []
     for one in job.inputs:
         port, data = bench.port(one.port), one.capture.data
-        at_ps = _times(one, base_ns, job.speed) + np.uint64(start_ps)
         if job.rewrite_mac:
             data = data.copy()
             _rewrite_mac(data, one, bytes.fromhex(port.mac.replace(":", "")))
-        port.send_bulk((data, one.offsets, one.lengths), at_ps=at_ps)
-        rate = job.config.sim.port[one.port].rate
-        bits = (int(one.lengths.sum()) + 24 * len(one.lengths)) * 8
-        wire_ps = bits * PS_PER_S // rate if rate else 0
-        last_ps = max(last_ps, int(at_ps.max()), start_ps + wire_ps)
-    return last_ps
+        at_ps = _times(one, base_ns, job.speed) + np.uint64(start_ps)
+        order = np.argsort(at_ps, kind="stable")
+        feeds.append(Feed(port, data, one.offsets[order], one.lengths[order], at_ps[order]))
+    return feeds
+
+
+def _run(bench: Bench, job: Replay, feeds: list[Feed], progress: Progress | None) -> None:
+    """Run to the end, in slices: frames are handed over as late as may be, to save memory."""
+    start_ps = bench.now_ps
+    last_ps = max(int(feed.at_ps[-1]) for feed in feeds)
+    on_wire_ps = start_ps + max(_wire_ps(job, feed) for feed in feeds)
+    end_ps = max(last_ps, on_wire_ps)
+    if job.limit_ps is not None:
+        end_ps = min(end_ps, start_ps + job.limit_ps)
+    size = sum(int(feed.lengths.sum(dtype=np.uint64)) for feed in feeds)
+    slices = max(SLICES if progress else 1, size // SLICE_BYTES)
+    for index in range(1, slices + 1):
+        until_ps = start_ps + (end_ps - start_ps) * index // slices
+        for feed in feeds:
+            feed.send_until(until_ps if index < slices else last_ps)
+        bench.run(ps=until_ps - bench.now_ps)
+        if progress:
+            progress(index / slices)
+    if job.limit_ps is None:
+        bench.run_until_idle(IDLE_LIMIT_US)
+    else:
+        bench.run(ps=start_ps + job.limit_ps - bench.now_ps, stop_idle=True)
+
+
+def _wire_ps(job: Replay, feed: Feed) -> int:
+    """Return how long the wire takes for all frames, one behind the other."""
+    rate = job.config.sim.port[feed.port.name].rate
+    bits = (int(feed.lengths.sum(dtype=np.uint64)) + 24 * len(feed.lengths)) * 8
+    return bits * PS_PER_S // rate if rate else 0
 
 
 def _times(one: Input, base_ns: int, speed: float | None) -> Times:
@@ -163,7 +202,7 @@ def _times(one: Input, base_ns: int, speed: float | None) -> Times:
     return scaled
 
 
-def _rewrite_mac(data: np.ndarray[tuple[int], np.dtype[np.uint8]], one: Input, mac: bytes) -> None:
+def _rewrite_mac(data: Bytes, one: Input, mac: bytes) -> None:
     """Put the port's MAC address into the unicast frames."""
     whole = one.offsets[one.lengths >= 6]
     unicast = whole[data[whole] & 1 == 0]

@@ -83,19 +83,18 @@ def make_report(job: Replay, result: Result) -> Report:
 def _timing(result: Result) -> Report:
     """Gather virtual time, throughput and latency of the frames that were forwarded."""
     router = result.bench.only
-    bulk = [port.received_bulk() for port in router.ports.values()]
-    forwarded = [one.latencies_ps >= 0 for one in bulk]
-    pairs = list(zip(bulk, forwarded, strict=True))
-    latencies = np.sort(np.concatenate([one.latencies_ps[mask] for one, mask in pairs]))
+    facts = [port.station.received_facts() for port in router.ports.values()]
+    lengths, times_ps, latencies = (np.concatenate(arrays) for arrays in zip(*facts, strict=True))
+    forwarded = latencies >= 0
+    lengths, times_ps, latencies = lengths[forwarded], times_ps[forwarded], latencies[forwarded]
     timing: Report = {
         "virtual_us": (result.bench.now_ps - result.start_ps) / PS_PER_US,
         "throughput": None,
         "latency_us": None,
     }
     if len(latencies):
-        last_ps = max(int(one.times_ps[mask].max()) for one, mask in pairs if mask.any())
-        span_ps = last_ps - result.start_ps
-        size = sum(int(one.lengths[mask].sum()) for one, mask in pairs)
+        span_ps = int(times_ps.max()) - result.start_ps
+        size = int(lengths.sum(dtype=np.uint64))
         if span_ps > 0:
             timing["throughput"] = {
                 "mpps": round(len(latencies) * PS_PER_S / span_ps / 1e6, 6),

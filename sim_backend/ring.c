@@ -2,7 +2,6 @@
 // Rings between the units of one router. An item is seen by the consumer once its clock has reached
 // the producer's at the moment of the enqueue; it takes room from then on, whoever looks.
 #include "env.h"
-#include "queues/command.h"
 #include "world.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -42,16 +41,6 @@ void tr_io_ring_free(struct io_ring *ring)
 	free(ring);
 }
 
-// A fault of chance. A ring for acknowledgements holds as much as the ring of requests and cannot
-// be full in any world.
-static bool finds_full(struct tr_core *producer, struct io_ring *ring)
-{
-	struct io_env *env = ring->env;
-	bool is_answer = producer->unit + 1 != env->units && ring->capacity == TR_COMMANDS_MAX;
-
-	return !is_answer && tr_rng_chance(&env->ring_rng, env->ring_full_ppm);
-}
-
 unsigned tr_ring_enqueue(struct io_core *io, struct io_ring *ring, void *const *items, unsigned n)
 {
 	struct tr_core *consumer = tr_core_of(ring->consumer);
@@ -61,8 +50,8 @@ unsigned tr_ring_enqueue(struct io_core *io, struct io_ring *ring, void *const *
 
 	if (n > room)
 		n = room;
-	if (n == 0 || (producer && finds_full(producer, ring)))
-		return 0;
+	if (n == 0 || (producer && tr_rng_chance(&ring->env->ring_rng, ring->env->ring_full_ppm)))
+		return 0; // no room, or a fault of chance
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t at = (ring->head + ring->count + i) & (ring->capacity - 1);
 

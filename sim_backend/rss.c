@@ -6,9 +6,9 @@
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
 #include "world.h"
-#include <string.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RSS_KEY_BYTES 40
 #define PROTOCOL_TCP 6
@@ -130,7 +130,7 @@ static unsigned gather(const uint8_t *frame, uint32_t bytes, uint8_t *input)
 uint32_t tr_rss_frame(const struct tr_rss *rss, const uint8_t *frame, uint32_t bytes,
 	unsigned queues, unsigned *queue)
 {
-	uint8_t input[RSS_INPUT_BYTES];
+	uint8_t input[RSS_INPUT_BYTES] = {0};
 	unsigned length = gather(frame, bytes, input);
 	uint32_t hash = tr_rss_hash(rss, input, length);
 

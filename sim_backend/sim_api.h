@@ -38,13 +38,13 @@ struct tr_sim_router {
 	struct tr_config config;
 	struct tr_profile profile;
 	struct tr_nic_config nic[TR_PORTS_MAX];
-	uint32_t buffers;      // packet buffers of this router
-	bool guard_tables;     // protect the pages of tables from whoever may not touch them
+	uint32_t buffers;       // packet buffers of this router
+	bool guard_tables;      // protect the pages of tables from whoever may not touch them
 	uint32_t no_buffer_ppm; // faults, in millionths: a buffer allocation fails
 	uint32_t ring_full_ppm; // an enqueue to a ring between units finds it full
 };
 
-// --- stations: hosts, testers, twins' stacks -------------------------------------------------------
+// --- stations: hosts, testers, twins' stacks -----------------------------------------------------
 enum tr_station_arp {
 	TR_STATION_SILENT,
 	TR_STATION_OWN,    // answers for its own address
@@ -55,10 +55,10 @@ struct tr_station_config {
 	uint8_t mac[6];
 	uint32_t address; // host order, 0: none
 	uint8_t bits;
-	uint8_t arp; // enum tr_station_arp
-	bool echo;   // answers echo requests to its address
-	bool record; // keeps what it receives (what it answered by itself as well)
-	bool call;   // hands what it did not answer to the world's frame callback
+	uint8_t arp;         // enum tr_station_arp
+	bool echo;           // answers echo requests to its address
+	bool record;         // keeps what it receives (what it answered by itself as well)
+	bool call;           // hands what it did not answer to the world's frame callback
 	uint32_t silent_ppm; // fault: an ARP request stays unanswered
 };
 
@@ -87,7 +87,8 @@ struct tr_faults {
 };
 
 struct tr_link_config {
-	// 0: frames take no time. A frame takes (bytes, at least 60, + 4 FCS + 20 preamble and gap) * 8.
+	// 0: frames take no time. A frame takes (bytes + 4 FCS + 20 preamble and gap) * 8 bits; one
+	// shorter than 60 bytes takes as long as one of 60.
 	uint64_t bits_per_s;
 	uint64_t delay_ps;
 	struct tr_faults faults[2]; // [0]: from the first end to the second
@@ -130,8 +131,8 @@ int tr_unit_cycles(const struct tr_world *world, uint32_t router, uint32_t unit,
 	uint64_t *now);
 
 enum tr_run_end {
-	TR_RUN_TIME, // virtual time reached until_ps
-	TR_RUN_IDLE, // no frame is on its way or held anywhere, no unit has work; only timers are left
+	TR_RUN_TIME,    // virtual time reached until_ps
+	TR_RUN_IDLE,    // no frame is under way or held, no unit has work; only timers are left
 	TR_RUN_STOPPED, // by tr_world_stop(), from a callback
 };
 // Runs all events up to and including until_ps. `stop_idle`: return as soon as the world is idle
@@ -162,8 +163,8 @@ struct tr_frames {
 	const uint8_t *data;
 	const uint64_t *offset;
 	const uint32_t *bytes;
-	const uint64_t *time_ps;    // last bit arrived
-	const int64_t *latency_ps;  // in the last router: last bit in to first bit out; -1: made there
+	const uint64_t *time_ps;   // last bit arrived
+	const int64_t *latency_ps; // last router, last bit in to first bit out; -1: made there
 };
 int tr_station_received(const struct tr_world *world, uint32_t station, struct tr_frames *out);
 int tr_station_clear(struct tr_world *world, uint32_t station);
@@ -180,14 +181,14 @@ void tr_world_on_frame(struct tr_world *world, tr_frame_fn fn, void *context);
 // --- trace ---------------------------------------------------------------------------------------
 struct tr_trace_event {
 	uint64_t time_ps;
-	uint64_t cycles;   // of the core, 0 outside of one
-	uint32_t packet;   // number of the traced packet, from 1; children share their parent's
+	uint64_t cycles; // of the core, 0 outside of one
+	uint32_t packet; // number of the traced packet, from 1; children share their parent's
 	uint32_t bytes;
-	uint16_t place;    // enum tr_step, or one of the simulator's from TR_STEPS_MAX on
-	uint16_t verdict;  // reasons.h; 0: goes on
-	uint16_t router;   // 0xffff: outside of any
-	uint16_t unit;     // 0xffff: outside of any
-	uint32_t port;     // port, station or link, as the place has it
+	uint16_t place;   // enum tr_step, or one of the simulator's from TR_STEPS_MAX on
+	uint16_t verdict; // reasons.h; 0: goes on
+	uint16_t router;  // 0xffff: outside of any
+	uint16_t unit;    // 0xffff: outside of any
+	uint32_t port;    // port, station or link, as the place has it
 };
 // Traces the first `most` frames sent by stations that match a libpcap filter ("" matches all).
 // -EINVAL with libpcap's words in error[TR_SIM_TEXT].

@@ -12,7 +12,19 @@ import numpy.typing as npt
 from twinroute.config_rules import MAC
 from twinroute.sim import capture
 from twinroute.sim._sim import ffi, lib
-from twinroute.sim.frames import Bulk, Frame, Frames, copy_frames, pack, send, unpack
+from twinroute.sim.frames import (
+    Bulk,
+    Frame,
+    Frames,
+    Latencies,
+    Lengths,
+    Times,
+    copy_facts,
+    copy_frames,
+    pack,
+    send,
+    unpack,
+)
 from twinroute.sim.world import End, StationInfo, World, argument, check, millionths, picoseconds
 
 ARP = {
@@ -109,6 +121,10 @@ class Station:
     def received(self) -> list[Frame]:
         """Return what the station received since the start, or since clear()."""
         return list(self.received_bulk().each())
+
+    def received_facts(self) -> tuple[Lengths, Times, Latencies]:
+        """Copy lengths, times and latencies of what was received, without the bytes."""
+        return copy_facts(self._record())
 
     @property
     def received_count(self) -> int:

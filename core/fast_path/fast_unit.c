@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config, struct io_env *env,
 	uint16_t index)
@@ -35,19 +36,28 @@ void tr_fast_unit_fini(struct tr_fast_unit *unit)
 	tr_distributor_fini(&unit->distributor);
 }
 
+// Runs new commands once the earlier ones are acknowledged.
 static unsigned handle_commands(struct tr_fast_unit *unit)
 {
-	void *items[TR_COMMANDS_MAX];
-	unsigned n = io_ring_dequeue(unit->core, unit->command.requests, items, TR_COMMANDS_MAX);
+	unsigned n = 0, taken;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct tr_command *command = items[i];
-		command->run(unit, command->argument);
+	if (unit->unacknowledged == 0) {
+		n = io_ring_dequeue(unit->core, unit->command.requests, unit->acknowledge,
+			TR_COMMANDS_MAX);
+		for (unsigned i = 0; i < n; i++) {
+			struct tr_command *command = unit->acknowledge[i];
+			command->run(unit, command->argument);
+		}
+		unit->unacknowledged = n;
 	}
-	// As large as the request ring and drained by the owner of the commands: never full.
-	if (n)
-		io_ring_enqueue(unit->core, unit->command.acknowledgements, items, n);
-	return n;
+	if (unit->unacknowledged == 0)
+		return 0;
+	taken = io_ring_enqueue(unit->core, unit->command.acknowledgements, unit->acknowledge,
+		unit->unacknowledged);
+	unit->unacknowledged -= taken;
+	memmove(unit->acknowledge, unit->acknowledge + taken,
+		unit->unacknowledged * sizeof(unit->acknowledge[0]));
+	return n + taken;
 }
 
 unsigned tr_fast_poll(struct tr_fast_unit *unit)
@@ -76,6 +86,8 @@ uint64_t tr_fast_deadline(const struct tr_fast_unit *unit)
 	uint64_t deadline = tr_distributor_deadline(&unit->distributor);
 	uint64_t rebatch = unit->rebatch ? tr_rebatch_deadline(unit) : UINT64_MAX;
 
+	if (unit->unacknowledged && io_cycles(unit->core) + TR_COMMAND_RETRY_CYCLES < deadline)
+		deadline = io_cycles(unit->core) + TR_COMMAND_RETRY_CYCLES;
 	return rebatch < deadline ? rebatch : deadline;
 }
 

@@ -26,6 +26,8 @@ struct tr_fast_unit {
 	uint16_t index; // its queue on every port
 	struct io_ring *punt_ring;
 	struct tr_command_channel command;
+	void *acknowledge[TR_COMMANDS_MAX]; // commands that have run and are not yet sent back
+	uint32_t unacknowledged;
 	struct tr_distributor distributor;
 	struct tr_drop_out drop_out;
 	struct tr_rebatch *rebatch; // [port][step], or NULL without re-batching

@@ -26,8 +26,7 @@ static uint16_t filter_packet(const uint8_t *frame)
 void tr_filter(void *state, struct tr_batch *batch)
 {
 	(void)state;
-	TR_FOR_EACH_LIVE(lane, batch)
-	{
+	TR_FOR_EACH_LIVE (lane, batch) {
 		uint16_t verdict = filter_packet(batch->frame[lane]);
 
 		if (verdict != TR_VERDICT_LIVE)

@@ -14,7 +14,7 @@ void tr_lookup(void *state, struct tr_batch *batch)
 	unsigned n = 0;
 
 	// Lanes that have left may be too short to hold a destination.
-	TR_FOR_EACH_LIVE(lane, batch) {
+	TR_FOR_EACH_LIVE (lane, batch) {
 		const struct ipv4_header *ip =
 			(const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
 		address[n++] = be32(ip->destination_be);
@@ -22,6 +22,6 @@ void tr_lookup(void *state, struct tr_batch *batch)
 	lpm->ops->lookup(lpm, address, hop, n);
 	lpm->ops->touch(lpm, unit->core, address, n);
 	n = 0;
-	TR_FOR_EACH_LIVE(lane, batch)
+	TR_FOR_EACH_LIVE (lane, batch)
 		batch->hop[lane] = hop[n++];
 }

@@ -24,8 +24,7 @@ void tr_next_hop(void *state, struct tr_batch *batch)
 	struct tr_fast_unit *unit = state;
 	const struct tr_next_hop *hops = unit->fib->hops;
 
-	TR_FOR_EACH_LIVE(lane, batch)
-	{
+	TR_FOR_EACH_LIVE (lane, batch) {
 		const struct tr_next_hop *hop = &hops[batch->hop[lane]];
 		uint8_t *frame = batch->frame[lane];
 		struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);

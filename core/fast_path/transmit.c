@@ -12,8 +12,7 @@ void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch)
 	if (live == 0)
 		return;
 	tr_step_begin(unit, TR_STEP_TRANSMIT, live);
-	TR_FOR_EACH_LIVE(lane, batch)
-	{
+	TR_FOR_EACH_LIVE (lane, batch) {
 		if (tracing)
 			io_trace(unit->core, batch->pkt[lane], TR_STEP_TRANSMIT, TR_VERDICT_LIVE);
 		tr_distributor_send(&unit->distributor, batch->egress[lane], batch->pkt[lane]);

@@ -60,8 +60,7 @@ void tr_validate(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
 
-	TR_FOR_EACH_LIVE(lane, batch)
-	{
+	TR_FOR_EACH_LIVE (lane, batch) {
 		const struct ipv4_header *ip =
 			(const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
 		uint16_t verdict = check_frame(unit, batch, lane);

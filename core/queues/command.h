@@ -20,6 +20,9 @@ struct tr_command_channel {
 // Commands that can be under way on one channel at a time.
 #define TR_COMMANDS_MAX 16
 
+// How long a unit rests before it tries a full command ring again.
+#define TR_COMMAND_RETRY_CYCLES 1000
+
 static inline bool tr_command_send(struct io_core *core, struct tr_command_channel *channel,
 	struct tr_command *command)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Token bucket on the backend's clock: how many ICMP errors may leave (RFC 1812 4.3.2.8).
+// One is taken when an error is certain to be sent, so what is suppressed anyway costs nothing.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -282,9 +282,14 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 {
-	if (slow->swap_unsent || announcements_due(slow))
-		return io_cycles(slow->core);
-	return tr_neighbors_deadline(slow->neighbors);
+	uint64_t now = io_cycles(slow->core);
+	uint64_t deadline = tr_neighbors_deadline(slow->neighbors);
+
+	if (announcements_due(slow))
+		return now;
+	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
+		return now + TR_COMMAND_RETRY_CYCLES;
+	return deadline;
 }
 
 uint64_t tr_slow_held(const struct tr_slow_path *slow)

@@ -2,8 +2,10 @@
 """Invariants 1, 4 and 5 under faults: every packet that went in came out, was dropped under a
 reason, or is still held, whatever links, buffers and rings do."""
 
+from ipaddress import IPv4Address
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,3 +103,16 @@ def test_a_link_that_goes_down_keeps_the_balance() -> None:
     bench.check_conservation()
     assert router.counters().dropped["port_down"] > 0
     assert router.counters().forwarded == 300
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_swap_survives_rings_that_seem_full(seed: int) -> None:
+    """Commands and acknowledgements are sent again until they get through."""
+    bench = make_world(seed, Faults(), RouterFaults(ring_full=0.9), {})
+    for i in range(20):
+        bench.only.route_add(f"100.{i}.0.0/16", via=w.G2)
+        bench.run(us=20)
+    bench.settle()
+    assert all(
+        hop.via == IPv4Address(w.G2) for hop in bench.only.lookup(["100.0.0.1", "100.19.0.1"])
+    )
