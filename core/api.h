@@ -95,11 +95,10 @@ struct tr_config {
 	uint32_t neighbors_max; // entries of the neighbour table
 	uint32_t neighbor_pending; // packets that wait for one neighbour
 	uint32_t arp_retries;      // requests before a neighbour counts as unreachable
-	uint32_t
-		arp_retry_ms; // between the first two requests; doubles with each (RFC 1122 2.3.2.1)
-	uint32_t arp_lifetime_ms; // age at which an entry is refreshed by unicast requests
-	uint32_t arp_failed_ms;   // how long an unreachable neighbour is not asked again
-	bool arp_announce;        // one gratuitous ARP request per own address once its link is up
+	uint32_t arp_retry_ms;     // between the first two; doubles with each (RFC 1122 2.3.2.1)
+	uint32_t arp_lifetime_ms;  // age at which an entry is refreshed by unicast requests
+	uint32_t arp_failed_ms;    // how long an unreachable neighbour is not asked again
+	bool arp_announce;         // one gratuitous ARP request per own address once its link is up
 	uint32_t icmp_errors_per_s; // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
 };

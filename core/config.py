@@ -128,6 +128,7 @@ class SimPort(Table):
     tx_descriptors: Annotated[int, integer(1, 65536)] = 512
     checksum_verdict: Annotated[bool, config_rules.FLAG] = True
     rss_symmetric: Annotated[bool, config_rules.FLAG] = False
+    filters: Annotated[bool, config_rules.FLAG] = False
 
 
 class Sim(Table):

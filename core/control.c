@@ -10,23 +10,29 @@
 
 int tr_router_counters(const struct tr_router *router, unsigned unit, struct tr_counters *out)
 {
-	const uint64_t *from;
+	const uint64_t *from, *slow;
 	uint64_t *to = (uint64_t *)out;
 
 	if (unit > router->config.fast_units)
 		return -EINVAL;
-	from = (const uint64_t *)(unit < router->config.fast_units ? &router->fast[unit].counters
-								   : &router->slow.counters);
-	for (size_t i = 0; i < sizeof(*out) / sizeof(uint64_t); i++)
+	from = (const uint64_t *)&router->fast[unit].counters;
+	slow = unit == router->config.fast_units ? (const uint64_t *)&router->slow.counters : NULL;
+	for (size_t i = 0; i < sizeof(*out) / sizeof(uint64_t); i++) {
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		if (slow)
+			to[i] += __atomic_load_n(&slow[i], __ATOMIC_RELAXED);
+	}
 	return 0;
 }
 
 uint64_t tr_router_held(const struct tr_router *router, unsigned unit)
 {
-	if (unit < router->config.fast_units)
-		return tr_fast_held(&router->fast[unit]);
-	return unit == router->config.fast_units ? tr_slow_held(&router->slow) : 0;
+	uint64_t held;
+
+	if (unit > router->config.fast_units)
+		return 0;
+	held = tr_fast_held(&router->fast[unit]);
+	return unit == router->config.fast_units ? held + tr_slow_held(&router->slow) : held;
 }
 
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out)
@@ -87,6 +93,19 @@ int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, 
 	control->set = mac != NULL;
 	if (mac)
 		memcpy(control->mac, mac, sizeof(control->mac));
+	return post(router, control);
+}
+
+int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, uint32_t *is_done)
+{
+	struct tr_control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL)
+		return -ENOMEM;
+	control->kind = TR_CONTROL_CALL;
+	control->call = call;
+	control->argument = argument;
+	control->is_done = is_done;
 	return post(router, control);
 }
 

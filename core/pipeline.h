@@ -4,7 +4,7 @@
 //
 // The three scatterings of the paper (Emmerich et al. 2017, section 4) differ in what happens
 // between two steps, never in the steps:
-//   drop-out   the leaving lanes are gathered in a second batch, settled once at the end of the burst
+//   drop-out   the leaving lanes are gathered in a second batch and settled once, at the end
 //   masks      nothing moves; each way out is a mask over the batch, walked once at the end
 //   split      leaving lanes are settled at once and the others move together, so that each step
 //              sees a dense batch; with re-batching a batch that became small waits for the next

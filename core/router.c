@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A router's life: the slow path first, because it owns the tables and makes the rings, then the
-// fast-path units around them. The backend calls tr_router_poll() for each unit in turn; nothing here
-// runs by itself.
+// fast-path units around them. The backend calls tr_router_poll() for each unit in turn; nothing
+// here runs by itself.
 #include "router_private.h"
 
 #include <errno.h>
@@ -21,12 +21,12 @@ static int init_ports(struct tr_router *router, struct io_env *env)
 static int init_fast_units(struct tr_router *router, struct io_env *env)
 {
 	const struct tr_config *config = &router->config;
-	size_t bytes = config->fast_units * sizeof(struct tr_fast_unit);
+	size_t bytes = (config->fast_units + 1) * sizeof(struct tr_fast_unit);
 
 	router->fast = calloc(1, bytes);
 	if (router->fast == NULL)
 		return -ENOMEM;
-	for (uint16_t i = 0; i < config->fast_units; i++) {
+	for (uint16_t i = 0; i <= config->fast_units; i++) {
 		struct tr_fast_unit *unit = &router->fast[i];
 		int error;
 
@@ -34,6 +34,10 @@ static int init_fast_units(struct tr_router *router, struct io_env *env)
 		unit->pipeline = &router->pipeline;
 		unit->port = router->port;
 		unit->io_port = router->io_port;
+		if (i == config->fast_units) {
+			unit->slow = &router->slow;
+			router->slow.unit = unit;
+		}
 		unit->punt_ring = router->slow.punt_ring[i];
 		unit->command = router->slow.channel[i];
 		error = tr_fast_unit_init(unit, config, env, i);
@@ -70,7 +74,7 @@ void tr_router_free(struct tr_router *router)
 {
 	if (router == NULL)
 		return;
-	for (uint32_t i = 0; router->fast && i < router->config.fast_units; i++)
+	for (uint32_t i = 0; router->fast && i <= router->config.fast_units; i++)
 		tr_fast_unit_fini(&router->fast[i]);
 	free(router->fast);
 	tr_slow_fini(&router->slow);

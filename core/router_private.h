@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a router is made of, for router.c and control.c alone: everything else knows its own unit and
-// nothing of the others.
+// What a router is made of, for router.c and control.c alone: everything else knows its own unit
+// and nothing of the others.
 #pragma once
 #include "fast_path/fast_unit.h"
 #include "slow_path/slow_path.h"
@@ -10,6 +10,7 @@ struct tr_router {
 	struct tr_port port[TR_PORTS_MAX];
 	struct io_port *io_port[TR_PORTS_MAX];
 	struct tr_pipeline pipeline; // fast: ro
-	struct tr_fast_unit *fast;   // config.fast_units, each touched by its own thread only
+	// config.fast_units, each touched by its own thread only, and the slow path's own.
+	struct tr_fast_unit *fast;
 	struct tr_slow_path slow;
 };

@@ -208,6 +208,11 @@ static inline unsigned io_twin_tx_burst(struct io_core *core, struct io_port *po
 	return tr_twin_tx(core, port, pkts, n);
 }
 
+static inline bool io_twin_present(const struct io_port *port)
+{
+	return port->twin_wire != NULL;
+}
+
 static inline bool io_link_up(const struct io_port *port)
 {
 	return port->link_up;

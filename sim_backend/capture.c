@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Captures by libpcap: what a run is fed from and what it leaves behind. A capture that is not
 // whole is refused, with the frame at which it ends: half a test input is no test.
+#include "grow.h"
 #include "sim_api.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,9 @@ __attribute__((format(printf, 3, 4))) static void report(char *error, const char
 	snprintf(error, TR_SIM_TEXT, "%s: %s", length > room ? path + length - room : path, what);
 }
 
+// A system call for many frames.
+#define FILE_BUFFER_BYTES (1u << 20)
+
 // --- reading -------------------------------------------------------------------------------------
 struct reader {
 	struct tr_capture *capture;
@@ -38,16 +42,6 @@ struct reader {
 	uint64_t data_bytes;
 	uint64_t data_room;
 };
-
-static void *grown(void *array, uint64_t room, size_t size, bool *ok)
-{
-	void *result = realloc(array, room * size);
-
-	if (result)
-		return result;
-	*ok = false;
-	return array;
-}
 
 static bool make_room(struct reader *reader, uint32_t bytes)
 {
@@ -57,16 +51,16 @@ static bool make_room(struct reader *reader, uint32_t bytes)
 	if (capture->count == reader->room) {
 		uint64_t room = reader->room ? 2 * reader->room : 256;
 
-		capture->offset = grown(capture->offset, room, sizeof(*capture->offset), &ok);
-		capture->bytes = grown(capture->bytes, room, sizeof(*capture->bytes), &ok);
-		capture->time_ns = grown(capture->time_ns, room, sizeof(*capture->time_ns), &ok);
+		capture->offset = tr_grow(capture->offset, room, sizeof(*capture->offset), &ok);
+		capture->bytes = tr_grow(capture->bytes, room, sizeof(*capture->bytes), &ok);
+		capture->time_ns = tr_grow(capture->time_ns, room, sizeof(*capture->time_ns), &ok);
 		if (ok)
 			reader->room = room;
 	}
 	if (ok && reader->data_bytes + bytes > reader->data_room) {
 		uint64_t room = 2 * reader->data_room + bytes;
 
-		capture->data = grown(capture->data, room, 1, &ok);
+		capture->data = tr_grow(capture->data, room, 1, &ok);
 		if (ok)
 			reader->data_room = room;
 	}
@@ -130,6 +124,7 @@ static pcap_t *open_capture(const char *path, char *error)
 		report(error, path, "%s", strerror(errno));
 		return NULL;
 	}
+	setvbuf(file, NULL, _IOFBF, FILE_BUFFER_BYTES);
 	if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0) {
 		report(error, path, "empty file");
 		fclose(file);
@@ -191,9 +186,11 @@ static int write_frames(FILE *file, const struct tr_frames *frames)
 {
 	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_SNAP_BYTES,
 		PCAP_TSTAMP_PRECISION_NANO);
-	pcap_dumper_t *dumper = pcap ? pcap_dump_fopen(pcap, file) : NULL;
+	pcap_dumper_t *dumper;
 	int result = 0;
 
+	setvbuf(file, NULL, _IOFBF, FILE_BUFFER_BYTES); // before anything is written
+	dumper = pcap ? pcap_dump_fopen(pcap, file) : NULL;
 	if (!dumper) {
 		result = errno ? errno : EIO;
 		fclose(file);

@@ -26,42 +26,77 @@ COLUMNS = 120  # of a report that goes to no terminal
 SHOW_AFTER_S = 0.5  # a run that is over sooner shows no progress
 
 
+DESCRIPTION = """\
+Route captures through a configured router, in virtual time. What leaves the router by a port is
+written to DIR/PORT.pcap, and the report to DIR/report.json. The same arguments give the same bytes
+on any machine."""
+
+EPILOG = """\
+A capture that was taken elsewhere holds another router's MAC address: --rewrite-mac. All captures
+share one clock: the earliest frame of all goes in first, at virtual time 0.
+
+examples:
+  twinroute sim router.toml --in p0=lan.pcap --in p1=uplink.pcapng --out out
+  twinroute sim router.toml --in p0=lan.pcap --out out --speed line --profile default
+  twinroute sim router.toml --in p0=lan.pcap --out out --trace "icmp" --rewrite-mac
+  twinroute sim router.toml --in p0=lan.pcap --out out --json | jq .dropped
+
+exit status: 0 done, 1 ran but failed, 2 bad input; files are written if the run succeeded"""
+
+
 def add_parser(subparsers: Any) -> None:
     """Add `sim` to the sub-commands of argparse."""
     parser = subparsers.add_parser(
         "sim",
         help="route captures through a configured router in the simulator",
-        description="Route captures through a configured router, in virtual time, and write what"
-        " leaves it by each port. The same arguments give the same bytes on any machine.",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", metavar="CONFIG", help="the router's configuration, a TOML file")
-    add = parser.add_argument
-    add(
-        *("--in",),
+    parser.add_argument("config", metavar="CONFIG", help="configuration file (TOML)")
+    parser.add_argument(
+        "--in",
         dest="inputs",
         metavar="PORT=FILE",
         action="append",
         required=True,
         help="a capture (pcap or pcapng) that comes in by a port; once for each port",
     )
-    add("--out", metavar="DIR", required=True, help="folder for PORT.pcap and report.json")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the results")
+    _add_options(parser)
+    parser.set_defaults(handler=handler)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what need not be given."""
+    add = parser.add_argument
     add(
         "--speed",
+        metavar="own|FACTOR|line",
         default="own",
-        help="own (as captured), a factor (10 is ten times faster), or line (line rate)",
+        help="as captured, FACTOR times faster (10, 0.5), or at line rate (default: own)",
     )
     add(
         "--rewrite-mac",
         action="store_true",
-        help="send unicast frames to the router's MAC address: for captures taken elsewhere",
+        help="send unicast frames to the MAC address of the port they come in by",
     )
     add("--skip-long", action="store_true", help="leave out frames longer than the port's MTU")
-    add("--seed", type=int, help="default: the configuration's")
-    add("--profile", metavar="NAME|FILE", help="what processing costs; default: configuration's")
-    add("--trace", metavar="N|FILTER", help="trace the first N frames, or 10 that match a filter")
-    add("--limit-ms", type=float, help="end after so much virtual time, whatever is on its way")
+    add("--seed", metavar="N", type=int, help="of ties (default: the configuration's)")
+    add(
+        "--profile",
+        metavar="NAME|FILE",
+        help="what processing costs: functional (nothing), default, or a TOML file"
+        " (default: the configuration's)",
+    )
+    add("--trace", metavar="N|FILTER", help="show the way of the first N frames, or 10 that match")
+    add(
+        "--limit-ms",
+        metavar="MS",
+        type=float,
+        help="end after so much virtual time, whatever is still on its way",
+    )
     add("--json", action="store_true", help="print the report as JSON, and nothing else")
-    parser.set_defaults(handler=handler)
 
 
 def handler(args: argparse.Namespace) -> int:
@@ -94,7 +129,7 @@ def run(job: Replay, out: Path, *, as_json: bool = False) -> int:
             result = replay(job, progress)
         report = make_report(job, result)
         write(result, report, out)
-    except (BenchError, OSError) as error:
+    except BenchError as error:
         print(f"twinroute: error: {error}", file=sys.stderr)
         return 1
     if as_json:

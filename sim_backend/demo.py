@@ -13,15 +13,33 @@ from twinroute.sim.replay import Replay, parse_inputs
 
 CONFIG, CAPTURE, PORT, PROFILE = "two_ports.toml", "office.pcapng", "p0", "default"
 
+DESCRIPTION = """\
+Route the example capture, half a minute of a small office, through the example router of two ports,
+and show what became of it. The first lines are the `twinroute sim` command that does the same."""
+
+EPILOG = """\
+example:
+  twinroute demo --out out/demo
+  tcpdump -nr out/demo/p1.pcap | head
+
+exit status: 0 done, 1 ran but failed, 2 bad input"""
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `demo` to the sub-commands of argparse."""
     parser = subparsers.add_parser(
         "demo",
         help="route the example capture through the example router",
-        description="Route the example capture through the example two-port router.",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", metavar="DIR", default="out/demo", help="default: out/demo")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        default="out/demo",
+        help="folder for the results (default: out/demo)",
+    )
     parser.set_defaults(handler=handler)
 
 

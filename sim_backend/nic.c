@@ -5,6 +5,7 @@
 #include "formats/checksum.h"
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
+#include "router.h"
 #include "rss.h"
 #include "world.h"
 #include <errno.h>
@@ -64,6 +65,26 @@ static bool take(struct io_port *port, struct tr_fifo *queue, struct pkt *pkt)
 	return false;
 }
 
+// As NICs' flow rules are: by EtherType and destination address, with no look at anything else.
+static bool is_for_slow_path(const struct io_port *port, const struct pkt *pkt)
+{
+	const struct ether_header *ether = (const struct ether_header *)pkt->data;
+	const struct ipv4_header *ip = (const struct ipv4_header *)(ether + 1);
+	const struct tr_config *config = tr_router_config(port->env->router);
+
+	if (pkt->bytes < sizeof(*ether))
+		return false;
+	if (ether->type_be != be16(ETHER_TYPE_IPV4) || pkt->bytes < sizeof(*ether) + sizeof(*ip))
+		return ether->type_be == be16(ETHER_TYPE_ARP);
+	for (uint32_t i = 0; i < config->ports; i++) {
+		for (uint32_t k = 0; k < config->port[i].addresses; k++) {
+			if (ip->destination_be == be32(config->port[i].address[k].address))
+				return true;
+		}
+	}
+	return false;
+}
+
 void tr_nic_receive(struct io_port *port, struct pkt *pkt)
 {
 	struct io_env *env = port->env;
@@ -74,6 +95,8 @@ void tr_nic_receive(struct io_port *port, struct pkt *pkt)
 	if (port->fast_units > 1)
 		hash = tr_rss_frame(env->world->rss[port->config.rss_symmetric], pkt->data, bytes,
 			port->fast_units, &queue);
+	if (port->config.filters && is_for_slow_path(port, pkt))
+		queue = port->fast_units;
 	tr_world_event(env->world, TR_PLACE_ARRIVED, pkt, env->id, port->id, queue);
 	if (!take(port, &port->rx[queue], pkt))
 		return;

@@ -3,29 +3,19 @@
 // costs a copy.
 #include "record.h"
 #include "backend.h"
+#include "grow.h"
 #include <stdlib.h>
 #include <string.h>
-
-// The array with so much room, or as it was and *ok false.
-static void *grown(void *array, uint64_t room, size_t size, bool *ok)
-{
-	void *result = realloc(array, room * size);
-
-	if (result)
-		return result;
-	*ok = false;
-	return array;
-}
 
 static bool grow(struct tr_record *record)
 {
 	uint64_t room = record->room ? 2 * record->room : 64;
 	bool ok = true;
 
-	record->offset = grown(record->offset, room, sizeof(*record->offset), &ok);
-	record->bytes = grown(record->bytes, room, sizeof(*record->bytes), &ok);
-	record->time_ps = grown(record->time_ps, room, sizeof(*record->time_ps), &ok);
-	record->latency_ps = grown(record->latency_ps, room, sizeof(*record->latency_ps), &ok);
+	record->offset = tr_grow(record->offset, room, sizeof(*record->offset), &ok);
+	record->bytes = tr_grow(record->bytes, room, sizeof(*record->bytes), &ok);
+	record->time_ps = tr_grow(record->time_ps, room, sizeof(*record->time_ps), &ok);
+	record->latency_ps = tr_grow(record->latency_ps, room, sizeof(*record->latency_ps), &ok);
 	if (ok)
 		record->room = room;
 	return ok;
@@ -38,7 +28,7 @@ static bool grow_data(struct tr_record *record, uint32_t bytes)
 
 	while (room < record->data_bytes + bytes)
 		room *= 2;
-	record->data = grown(record->data, room, 1, &ok);
+	record->data = tr_grow(record->data, room, 1, &ok);
 	if (ok)
 		record->data_room = room;
 	return ok;

@@ -132,7 +132,7 @@ class Feed:
 
     def send_until(self, ps: int) -> None:
         """Hand over the frames up to and including a time."""
-        end = int(np.searchsorted(self.at_ps, ps, side="right"))
+        end = int(np.searchsorted(self.at_ps, np.uint64(ps), side="right"))
         part = slice(self.done, end)
         frames = (self.data, self.offsets[part], self.lengths[part])
         self.port.send_bulk(frames, at_ps=self.at_ps[part])

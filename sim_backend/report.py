@@ -97,8 +97,8 @@ def _timing(result: Result) -> Report:
         size = int(lengths.sum(dtype=np.uint64))
         if span_ps > 0:
             timing["throughput"] = {
-                "mpps": round(len(latencies) * PS_PER_S / span_ps / 1e6, 6),
-                "gbit_per_s": round(size * 8 * PS_PER_S / span_ps / 1e9, 6),
+                "mpps": round(len(latencies) * PS_PER_S / span_ps / 1e6, 9),
+                "gbit_per_s": round(size * 8 * PS_PER_S / span_ps / 1e9, 9),
             }
         timing["latency_us"] = {
             name: int(np.percentile(latencies, share, method="inverted_cdf")) / PS_PER_US
@@ -190,13 +190,24 @@ def _print_reasons(
     console.print()
 
 
+def scaled(rate: float, unit: str) -> str:
+    """Write a rate with the prefix that suits it."""
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if rate >= size:
+            return f"{rate / size:.3f} {prefix}{unit}"
+    return f"{rate:.3f} {unit}"
+
+
 def _print_timing(report: Report, console: Console) -> None:
     """Print virtual and real time, throughput and latency."""
     console.print(f"virtual    {report['virtual_us'] / 1000:,.6f} ms (profile {report['profile']})")
     rates = report["throughput"]
     if rates:
-        text = f"{rates['mpps']:.6f} Mpps, {rates['gbit_per_s']:.6f} Gbit/s forwarded"
-        console.print(f"throughput {text} (virtual time, frames without FCS)")
+        packets, bits = (
+            scaled(rates["mpps"] * 1e6, "pps"),
+            scaled(rates["gbit_per_s"] * 1e9, "bit/s"),
+        )
+        console.print(f"throughput {packets}, {bits} forwarded (virtual time, frames without FCS)")
     if report["latency_us"]:
         parts = (f"{name} {value:.3f}" for name, value in report["latency_us"].items())
         console.print(f"latency    {', '.join(parts)} us (forwarded frames)")

@@ -29,6 +29,7 @@ def sim_router(config: Config, profile: Profile) -> Any:
         nic.tx_descriptors = settings.tx_descriptors
         nic.checksum_verdict = settings.checksum_verdict
         nic.rss_symmetric = settings.rss_symmetric
+        nic.filters = settings.filters
     return out
 
 

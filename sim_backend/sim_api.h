@@ -32,6 +32,7 @@ struct tr_nic_config {
 	uint32_t tx_descriptors; // frames a transmit queue holds
 	bool checksum_verdict;   // the NIC checks IPv4 header checksums
 	bool rss_symmetric;      // Toeplitz key that hashes both directions of a flow alike
+	bool filters;            // ARP and own addresses go straight to the slow path's queue
 };
 
 struct tr_sim_router {

@@ -4,6 +4,7 @@
 #include "source.h"
 #include "pool.h"
 #include "world.h"
+#include "grow.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,11 +124,11 @@ static int compare_frames(const void *a, const void *b)
 static struct tr_bulk *new_bulk(uint64_t now_ps, const uint8_t *data, const uint64_t *offset,
 	const uint32_t *bytes, const uint64_t *at_ps, const uint8_t *trace, uint64_t n)
 {
-	struct tr_bulk *bulk = malloc(sizeof(*bulk) + n * sizeof(bulk->frame[0]));
-	bool is_sorted = true;
+	bool ok = true, is_sorted = true;
 	uint64_t total = 0;
+	struct tr_bulk *bulk = tr_grow(NULL, sizeof(*bulk) + n * sizeof(bulk->frame[0]), 1, &ok);
 
-	if (!bulk)
+	if (!ok)
 		return NULL;
 	for (uint64_t i = 0; i < n; i++) {
 		bulk->frame[i] = (struct tr_bulk_frame){
@@ -139,8 +140,8 @@ static struct tr_bulk *new_bulk(uint64_t now_ps, const uint8_t *data, const uint
 		total += bytes[i];
 		is_sorted &= i == 0 || bulk->frame[i - 1].at_ps <= bulk->frame[i].at_ps;
 	}
-	bulk->data = malloc(total);
-	if (!bulk->data) {
+	bulk->data = tr_grow(NULL, total, 1, &ok);
+	if (!ok) {
 		free(bulk);
 		return NULL;
 	}

@@ -27,39 +27,39 @@ ROUTES = {
 MARTIAN = [IPv4Network("0.0.0.0/8"), IPv4Network("127.0.0.0/8"), IPv4Network("240.0.0.0/4")]
 LIMITED_BROADCAST = IPv4Address("255.255.255.255")
 
-# ("forward", port, frame), ("drop", reason), ("slow", reason of the punt)
-Fate = tuple[str, str, bytes] | tuple[str, str]
+# ("forward", port, frame), ("drop", reason, nothing), ("slow", reason of the punt, nothing)
+Fate = tuple[str, str, bytes]
 
 
 def fate(frame: bytes, port: str, mtu: int = 1500) -> Fate:
     """Say what the fast path must do with a frame received on a port."""
     if len(frame) < 14:
-        return "drop", "frame_short"
+        return "drop", "frame_short", b""
     group = bool(frame[0] & 1)
     if not group and frame[:6] != mac_bytes(OWN_MAC[port]):
-        return "drop", "not_for_us"
+        return "drop", "not_for_us", b""
     ether_type = frame[12:14]
     if ether_type == b"\x08\x06":
-        return "slow", "arp"
+        return "slow", "arp", b""
     if ether_type != b"\x08\x00":
-        return "drop", "ether_type"
+        return "drop", "ether_type", b""
     return _sound(frame[14:]) or _fate_of_packet(frame, group, mtu)
 
 
 def _sound(packet: bytes) -> Fate | None:
     """RFC 1812 5.2.2; None: the packet is sound."""
     if len(packet) < 20:
-        return "drop", "ip_short"
+        return "drop", "ip_short", b""
     if packet[0] >> 4 != 4:
-        return "drop", "ip_version"
+        return "drop", "ip_version", b""
     header = (packet[0] & 15) * 4
     if header < 20 or header > len(packet):
-        return "drop", "ip_header_length"
+        return "drop", "ip_header_length", b""
     total = struct.unpack("!H", packet[2:4])[0]
     if total < header or total > len(packet):
-        return "drop", "ip_total_length"
+        return "drop", "ip_total_length", b""
     if checksum(packet[:header]) != 0:
-        return "drop", "ip_checksum"
+        return "drop", "ip_checksum", b""
     return None
 
 
@@ -67,38 +67,38 @@ def _fate_of_packet(frame: bytes, group: bool, mtu: int) -> Fate:
     packet = ip_of(frame)
     source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
     if int(source) == 0:
-        return "slow", "zero_source"
+        return "slow", "zero_source", b""
     if any(source in net for net in MARTIAN) or source.is_multicast:
-        return "drop", "martian_source"
+        return "drop", "martian_source", b""
     if group:
-        return "slow", "link_broadcast"
+        return "slow", "link_broadcast", b""
     if packet[0] != 0x45:
-        return "slow", "ip_options"
+        return "slow", "ip_options", b""
     return _fate_of_destination(frame, packet, destination, mtu)
 
 
 def _fate_of_destination(frame: bytes, packet: bytes, destination: IPv4Address, mtu: int) -> Fate:
     if str(destination) in OWN:
-        return "slow", "local"
+        return "slow", "local", b""
     subnet = next((net for net in SUBNETS.values() if destination in net), None)
     ends = subnet and (subnet.network_address, subnet.broadcast_address)
     if destination == LIMITED_BROADCAST or (ends and destination in ends):
-        return "slow", "broadcast"
+        return "slow", "broadcast", b""
     if destination.is_multicast:
-        return "slow", "multicast"
+        return "slow", "multicast", b""
     if any(destination in net for net in MARTIAN):
-        return "drop", "martian_destination"
+        return "drop", "martian_destination", b""
     gateway = next((via for net, via in ROUTES.items() if destination in net), None)
     if subnet:
         gateway = destination
     if gateway is None:
-        return "slow", "no_route"
+        return "slow", "no_route", b""
     if gateway not in NEIGHBORS:
-        return "slow", "neighbor"
+        return "slow", "neighbor", b""
     if packet[8] <= 1:
-        return "slow", "ttl_expired"
+        return "slow", "ttl_expired", b""
     if len(packet) > mtu:
-        return "slow", "too_long"
+        return "slow", "too_long", b""
     port, mac = NEIGHBORS[gateway]
     return "forward", port, forwarded(frame, OWN_MAC[port], mac)
 

@@ -23,7 +23,6 @@ BASE = """
 [fast_path]
 {fast}
 [slow_path]
-icmp_errors_per_s = 0
 {slow}
 [port.p1]
 address = "10.1.0.1/24"
@@ -92,7 +91,7 @@ def bed_config(
     return parse_config(
         BASE.format(
             fast=_lines(fast or {}),
-            slow=_lines(slow or {}),
+            slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
             sim=_lines({"buffers": 65536, **(sim or {})}),
             nic=_lines(ports),
             mtu1=mtu1,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A fast-path unit's life and its loop: for each port a burst through the pipeline, then what is due
-// by time, then commands of the slow path. Between two bursts nothing of the tables is held, so this
-// is the place where another FIB or pipeline can be put in.
+// A fast-path unit's life and its loop: for each port a burst through the pipeline, then what is
+// due by time, then commands of the slow path. Between two bursts nothing of the tables is held, so
+// this is the place where another FIB or pipeline can be put in.
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
 
@@ -17,7 +17,8 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 	unit->burst = config->burst;
 	unit->index = index;
 	unit->rebatch_cycles = config->rebatch_cycles;
-	if (config->scatter == TR_SCATTER_SPLIT && config->rebatch) {
+	// In the slow path's own unit no packet waits for others to come.
+	if (config->scatter == TR_SCATTER_SPLIT && config->rebatch && !unit->slow) {
 		unit->rebatch =
 			calloc((size_t)config->ports * TR_STEPS_MAX, sizeof(*unit->rebatch));
 		if (unit->rebatch == NULL)
@@ -60,7 +61,7 @@ static unsigned handle_commands(struct tr_fast_unit *unit)
 	return n + taken;
 }
 
-unsigned tr_fast_poll(struct tr_fast_unit *unit)
+unsigned tr_fast_receive(struct tr_fast_unit *unit)
 {
 	struct tr_batch *batch = &unit->batch;
 	unsigned work = 0;
@@ -75,6 +76,13 @@ unsigned tr_fast_poll(struct tr_fast_unit *unit)
 		tr_pipeline_run(unit, batch);
 		work += n;
 	}
+	return work;
+}
+
+unsigned tr_fast_poll(struct tr_fast_unit *unit)
+{
+	unsigned work = tr_fast_receive(unit);
+
 	if (unit->rebatch)
 		work += tr_rebatch_flush(unit, false);
 	work += tr_distributor_flush_due(&unit->distributor, io_cycles(unit->core));

@@ -8,6 +8,8 @@
 #include "router.h"
 #include "tables/fib.h"
 
+struct tr_slow_path;
+
 // Which step the unit is in and since when: one reading of the clock a step.
 struct tr_stopwatch {
 	uint64_t since_cycles;
@@ -24,7 +26,8 @@ struct tr_fast_unit {
 	uint32_t port_count;
 	uint32_t burst;
 	uint16_t index; // its queue on every port
-	struct io_ring *punt_ring;
+	struct io_ring *punt_ring;  // to the slow path, or:
+	struct tr_slow_path *slow;  // this unit is the slow path's own, which takes punts at once
 	struct tr_command_channel command;
 	void *acknowledge[TR_COMMANDS_MAX]; // commands that have run and are not yet sent back
 	uint32_t unacknowledged;
@@ -61,7 +64,9 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 void tr_fast_unit_fini(struct tr_fast_unit *unit);
 // The command with which the slow path publishes a table; `argument` is the struct tr_fib.
 void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
-// One turn: a burst from every receive queue, due distributor queues, commands. Returns the work.
+// A burst from the unit's queue of every port, through the pipeline. Returns the packets.
+unsigned tr_fast_receive(struct tr_fast_unit *unit);
+// One turn: receive, due distributor queues, commands. Returns the work.
 unsigned tr_fast_poll(struct tr_fast_unit *unit);
 uint64_t tr_fast_deadline(const struct tr_fast_unit *unit);
 uint64_t tr_fast_held(const struct tr_fast_unit *unit);

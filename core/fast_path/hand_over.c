@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Where lanes end that left the fast path: dropped under their reason, or handed to the slow path
-// through a bounded ring. A full ring drops; it never blocks the burst.
+// through a bounded ring. A full ring drops; it never blocks the burst. The slow path's own unit, which
+// takes what the NIC picked out for it, has no ring to cross.
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
+#include "slow_path/slow_path.h"
 
 static void drop_ring_full(struct tr_fast_unit *unit, struct pkt **pkts, unsigned n)
 {
@@ -47,6 +49,12 @@ void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint
 	pkt_free_bulk(dead, dead_count);
 	if (punted_count == 0)
 		return;
+	if (unit->slow) {
+		tr_step_end(unit);
+		for (unsigned i = 0; i < punted_count; i++)
+			tr_slow_dispatch(unit->slow, punted[i]);
+		return;
+	}
 	taken = io_ring_enqueue(unit->core, unit->punt_ring, (void *const *)punted, punted_count);
 	drop_ring_full(unit, punted + taken, punted_count - taken);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Fourth on the packet's way: the longest prefix of the destination, for the whole batch in one call,
-// so that the lookup structure can prefetch all lanes ahead of reading the first.
+// Fourth on the packet's way: the longest prefix of the destination, for the whole batch in one
+// call, so that the lookup structure can prefetch all lanes ahead of reading the first.
 #include "fast_path/fast_unit.h"
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Fifth on the packet's way: do what the route says. Routes that are not a known neighbour carry a
-// verdict (own address, no route, blackhole, ...), so there is no second classification. TTL is looked
-// at only now: a packet for the router itself may arrive with TTL 1 (RFC 1812 4.2.2.9).
-// A packet that leaves is untouched: the slow path answers for it as it came.
+// verdict (own address, no route, blackhole, ...), so there is no second classification. TTL is
+// looked at only now: a packet for the router itself may arrive with TTL 1 (RFC 1812 4.2.2.9). A
+// packet that leaves is untouched: the slow path answers for it as it came.
 #include "fast_path/fast_unit.h"
 #include "formats/checksum.h"
 #include "formats/ethernet.h"

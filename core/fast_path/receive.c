@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// First on the packet's way: a received burst becomes a batch, a structure of arrays with every lane
-// live. What later steps need of a packet buffer is read here, once.
+// First on the packet's way: a received burst becomes a batch, a structure of arrays with every
+// lane live. What later steps need of a packet buffer is read here, once.
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Drop-out batching (Emmerich et al. 2017): after each step the lanes that left are gathered in a
-// second batch, which is settled once, at the end of the burst. The first batch keeps its places, so
-// nothing moves and the common case (nobody leaves) costs one comparison of the mask.
+// second batch, which is settled once, at the end of the burst. The first batch keeps its places,
+// so nothing moves and the common case (nobody leaves) costs one comparison of the mask.
 #include "fast_path/fast_unit.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bit masks: nothing is gathered or moved while the steps run. At the end one mask names the lanes that
-// go out, its complement those that left, and each is walked once.
+// Bit masks: nothing is gathered or moved while the steps run. At the end one mask names the lanes
+// that go out, its complement those that left, and each is walked once.
 #include "fast_path/fast_unit.h"
 
 void tr_scatter_masks(struct tr_fast_unit *unit, struct tr_batch *batch)

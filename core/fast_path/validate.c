@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Second on the packet's way: is this frame for us, and is it a sound IPv4 packet? RFC 1812 5.2.2
-// asks for five checks; what fails one is discarded silently. A packet that passes has a whole header
-// inside the frame, and the frame ends where the packet ends.
+// asks for five checks; what fails one is discarded silently. A packet that passes has a whole
+// header inside the frame, and the frame ends where the packet ends.
 #include "fast_path/fast_unit.h"
 #include "formats/checksum.h"
 #include "formats/ethernet.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ARP packet for Ethernet and IPv4 (RFC 826), in wire byte order.
+// ARP packet for Ethernet and IPv4 (RFC 826), in wire byte order. The slow path alone reads and
+// writes it.
 #pragma once
 #include "formats/ethernet.h"
 

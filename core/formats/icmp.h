@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // ICMP header (RFC 792), in wire byte order, and the types and codes that the router handles.
+// The slow path alone reads and writes it.
 #pragma once
 #include <assert.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // IPv4 header (RFC 791), in wire byte order, and the address classes that RFC 1812 tells apart.
+// Addresses in functions are in host order.
 #pragma once
 #include "formats/byte_order.h"
 #include <assert.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Counters that their owner alone writes and anybody may read while the unit runs. A relaxed load and
-// store is an ordinary add on x86 and ARM; the atomics only keep the compiler (and TSan) honest.
+// Counters that their owner alone writes and anybody may read while the unit runs. A relaxed load
+// and store is an ordinary add on x86 and ARM; the atomics only keep the compiler (and TSan)
+// honest.
 #pragma once
 #include <stdint.h>
 

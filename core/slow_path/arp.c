@@ -119,6 +119,24 @@ static void reply(struct tr_slow_path *slow, const struct pkt *pkt, const struct
 	send_arp(slow, pkt_port(pkt), arp->sender_mac, &fields, pkt);
 }
 
+// The host stack resolves for itself what it sends by the twin, so it hears the answers too.
+static void tell_twin(struct tr_slow_path *slow, const struct pkt *pkt)
+{
+	struct io_port *port = slow->io_port[pkt_port(pkt)];
+	struct pkt *copy;
+
+	if (!io_twin_present(port))
+		return;
+	copy = tr_slow_make(slow, pkt_bytes(pkt), pkt);
+	if (!copy)
+		return;
+	memcpy(pkt_data(copy), pkt_data(pkt), pkt_bytes(pkt));
+	if (io_twin_tx_burst(slow->core, port, &copy, 1) == 1)
+		tr_count(&slow->counters.sent_twin[pkt_port(pkt)], 1);
+	else
+		tr_slow_drop(slow, copy, TR_DROP_TWIN_FULL);
+}
+
 void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	uint16_t port = pkt_port(pkt);
@@ -154,5 +172,7 @@ void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt)
 	}
 	if (for_us && arp.operation_be == be16(ARP_REQUEST))
 		reply(slow, pkt, &arp);
+	else if (arp.operation_be == be16(ARP_REPLY))
+		tell_twin(slow, pkt);
 	tr_slow_drop(slow, pkt, TR_DROP_ARP_DONE);
 }

@@ -64,6 +64,14 @@ static bool is_zero_source_allowed(const struct pkt *pkt, uint8_t kind)
 	return be16(port_be) == PORT_BOOTP_SERVER;
 }
 
+// RFC 1812 4.2.2.11, 5.3.7: a source is an address that a single host can have. Broadcast addresses
+// of attached subnets are known by their routes.
+static bool is_host(const struct tr_slow_path *slow, uint32_t source)
+{
+	return ipv4_is_unicast(source) &&
+		tr_tables_lookup(slow->tables, source)->kind != TR_ROUTE_BROADCAST;
+}
+
 static void broadcast(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	// RFC 2644: a directed broadcast is neither forwarded nor received, unless a switch says
@@ -113,7 +121,7 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_LINK_BROADCAST);
 	else if (source == 0 && !is_zero_source_allowed(pkt, hop->kind))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
-	else if (source != 0 && !ipv4_is_unicast(source)) // RFC 1812 5.3.7
+	else if (source != 0 && !is_host(slow, source))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES || tr_slow_options(slow, pkt))
 		tr_slow_route(slow, pkt, hop);

@@ -5,6 +5,7 @@
 // then all that it wants to send leaves the distributor. Every part is bounded, so that a flood of
 // one kind leaves room for the others. A turn that did nothing has nothing left to do.
 #include "slow_path/slow_path.h"
+#include "fast_path/fast_unit.h"
 #include "queues/count.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -141,6 +142,10 @@ static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
 		tr_neighbors_set(slow, control->port, control->address,
 			control->set ? control->mac : NULL);
 		work++;
+	} else if (control->kind == TR_CONTROL_CALL) {
+		control->call(control->argument);
+		// Whoever waits for it sees what the function wrote.
+		__atomic_store_n(control->is_done, 1, __ATOMIC_RELEASE);
 	} else {
 		// A route that is not there to be deleted, or that has no room, changes nothing.
 		while (work < most && slow->control_done < control->count) {
@@ -237,6 +242,13 @@ static unsigned take_twin(struct tr_slow_path *slow, uint16_t port)
 	return n;
 }
 
+// The table may change between two turns; nothing of a batch outlives one.
+static unsigned take_filtered(struct tr_slow_path *slow)
+{
+	slow->unit->fib = tr_tables_active(slow->tables);
+	return tr_fast_receive(slow->unit);
+}
+
 static uint32_t announcements_due(const struct tr_slow_path *slow)
 {
 	uint32_t due = 0;
@@ -273,9 +285,11 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	work += swap_tables(slow);
 	work += announce(slow);
 	work += take_punted(slow);
+	work += take_filtered(slow);
 	for (uint32_t i = 0; i < slow->config->ports; i++)
 		work += take_twin(slow, (uint16_t)i);
 	work += tr_neighbors_tick(slow, io_cycles(slow->core));
+	tr_distributor_flush_all(&slow->unit->distributor);
 	tr_distributor_flush_all(&slow->distributor);
 	return work;
 }

@@ -27,6 +27,7 @@ struct tr_slow_path {
 	uint16_t index; // unit number, and its queue on every port
 	uint32_t fast_units;
 	struct io_ring *punt_ring[TR_UNITS_MAX]; // from each fast-path unit
+	struct tr_fast_unit *unit; // over what the NICs' filters brought: checked by nobody yet
 	struct tr_command_channel channel[TR_UNITS_MAX];
 	struct tr_command swap_command[TR_UNITS_MAX]; // one swap is outstanding at a time
 	uint32_t swap_unsent;                         // units whose command ring was full: bit mask
@@ -46,11 +47,14 @@ struct tr_slow_path {
 
 // A message from the control thread: allocated by it, freed by the slow path.
 struct tr_control {
-	enum { TR_CONTROL_ROUTES, TR_CONTROL_NEIGHBOR } kind;
+	enum { TR_CONTROL_ROUTES, TR_CONTROL_NEIGHBOR, TR_CONTROL_CALL } kind;
 	uint16_t port; // neighbour
 	bool set;
 	uint8_t mac[ETHER_ADDRESS_BYTES];
 	uint32_t address;
+	tr_call_fn call; // call
+	void *argument;
+	uint32_t *is_done;
 	uint64_t count; // routes
 	struct tr_route_change change[];
 };

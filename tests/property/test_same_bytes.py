@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Invariant 2: the bytes out of each flow do not depend on burst size, scattering, number of units,
-or how the input is split in time."""
+NIC filters for the slow path, or how the input is split in time."""
 
 from typing import Any
 
@@ -30,10 +30,14 @@ def fast_paths(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def run(
-    frames: list[bytes], at_us: list[float], fast: dict[str, Any], profile: str
+    frames: list[bytes],
+    at_us: list[float],
+    fast: dict[str, Any],
+    profile: str,
+    filters: bool = False,
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
-    bench = w.bed(fast=fast, profile=profile)
+    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters})
     for port in PORTS:
         bench.port(port).clear()
     start = bench.now_us
@@ -49,11 +53,12 @@ def run(
     gaps=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.1, 7.0, 60.0]), min_size=100, max_size=100),
     fast=fast_paths(),
     profile=st.sampled_from(["functional", "default"]),
+    filters=st.booleans(),
 )
 @settings(max_examples=examples(150), deadline=None)
 def test_same_bytes_whatever_the_fast_path(
-    frames: list[bytes], gaps: list[float], fast: dict[str, Any], profile: str
+    frames: list[bytes], gaps: list[float], fast: dict[str, Any], profile: str, filters: bool
 ) -> None:
     reference = run(frames, [0.0] * len(frames), {"burst": 1, "tx_flush_us": 0.0}, "functional")
     times = [sum(gaps[: i + 1]) for i in range(len(frames))]
-    assert run(frames, times, fast, profile) == reference
+    assert run(frames, times, fast, profile, filters) == reference

@@ -195,7 +195,7 @@ BESIDES["punt_ring_full"] = {"arp_done"}
 
 def reasons() -> list[str]:
     """Return the names of core/drops.def."""
-    names = []
+    names: list[str] = []
     while (info := lib.tr_drop_info(len(names))) != ffi.NULL:
         names.append(ffi.string(info.name).decode())
     return names
