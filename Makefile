@@ -44,7 +44,7 @@ $(installed): FORCE
 $(editable): $(installed)
 	@echo "build: installing twinroute into .venv"
 	@$(bin)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
-		--editable . -Cbuild-dir=build/editable
+		--editable . --config-settings=build-dir=build/editable
 	@touch $@
 
 clean: ## remove all that was made, except .venv
