@@ -2,7 +2,7 @@
 # Everything happens in .venv and build/. After `make build` the C files are compiled again, if
 # need be, whenever Python imports twinroute.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format build install clean FORCE
+.PHONY: help demo test test-vm lint format build install clean FORCE
 
 # meson-python looks for meson and ninja in the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,17 +12,22 @@ installed := .venv/installed-pyproject.toml
 editable := build/editable/installed
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
 demo: build ## show the router at work in the simulator
 	@$(bin)/twinroute demo
 
-test: $(editable) ## check everything: format, lint, types, all tests, and all with sanitizers
+test: $(editable) ## check everything: format, lint, types, all tests, also with sanitizers
 	@$(bin)/meson configure build/editable -Dwerror=true
 	@$(bin)/ninja --quiet -C build/editable
 	.ci/lint
 	$(bin)/python -m pytest
 	.ci/sanitize
+	.ci/threads
+
+test-vm: $(editable) ## test on real drivers in a virtual machine, with what that needs
+	@.ci/install vm
+	$(bin)/python -m pytest tests/vm
 
 lint: install ## check format, lint rules and types
 	@.ci/lint

@@ -43,10 +43,10 @@ enum tr_route_kind {
 enum tr_route_source {
 	TR_SOURCE_BUILTIN,
 	TR_SOURCE_PORT,
-	TR_SOURCE_LEARNED,
 	TR_SOURCE_CONFIG,
 	TR_SOURCE_API,
 	TR_SOURCE_KERNEL,
+	TR_SOURCE_LEARNED,
 	TR_SOURCE_COUNT,
 };
 
@@ -187,6 +187,19 @@ int tr_routes_check(const struct tr_router *router, struct tr_route_change *chan
 int tr_routes_post(struct tr_router *router, const struct tr_route_change *changes, uint64_t n);
 // Sets (mac != NULL) or deletes a static neighbour. Same return as tr_routes_post.
 int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, const uint8_t *mac);
+
+// What may change while the router runs; the fields are those of struct tr_config.
+struct tr_settings {
+	uint32_t arp_retries;
+	uint32_t arp_retry_ms;
+	uint32_t arp_lifetime_ms;
+	uint32_t arp_failed_ms;
+	uint32_t icmp_errors_per_s;
+	uint32_t icmp_errors_burst;
+};
+// The slow path goes by them from its next turn on; timers that run end as they were set. Same
+// return as tr_routes_post.
+int tr_settings_post(struct tr_router *router, const struct tr_settings *settings);
 
 // Best routes (or every candidate) sorted by prefix and length. Returns the number there are and
 // copies at most `room`. To be called while the slow path rests.

@@ -5,8 +5,8 @@
 // than this file, so it has no #ifdef, and no indirect call per packet.
 //
 // Units: a router has n fast-path units, numbered 0..n-1, and the slow path, unit n. Receive queue
-// and transmit queue i of a port belong to unit i alone. Into the slow path's receive queue come the
-// frames that the NIC itself picked out as the slow path's, if it can do that: else nothing.
+// and transmit queue i of a port belong to unit i alone. Into the slow path's receive queue come
+// the frames that the NIC itself picked out as the slow path's, if it can do that: else nothing.
 #pragma once
 #include "api.h"
 #include <stddef.h>

@@ -129,24 +129,26 @@ def show(config: Config, in_files: list[int], console: Console) -> None:
     console.print("ok", style="bold green")
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str) -> Table:
+    """Make a table as all commands print them."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _add(table: Table, *cells: object) -> None:
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of any texts."""
     table.add_row(*(Text(on_one_line(str(cell))) for cell in cells))
 
 
 def _ports(config: Config) -> Table:
-    table = _table("port", "address", "MAC address", "MTU", "simulated link")
+    table = make_table("port", "address", "MAC address", "MTU", "simulated link")
     for name, port in config.ports.items():
         link = config.sim.port[name]
         delay = f", {link.delay_us:g} µs" if link.delay_us else ""
         addresses = ", ".join(str(address) for address in port.addresses)
-        _add(table, name, addresses, port.mac, port.mtu, rate_text(link.rate) + delay)
+        add_row(table, name, addresses, port.mac, port.mtu, rate_text(link.rate) + delay)
     return table
 
 
@@ -164,11 +166,11 @@ def rate_text(bits: int) -> str:
 
 
 def _routes(config: Config) -> Table:
-    table = _table("route", "target", "preference")
+    table = make_table("route", "target", "preference")
     for route in config.routes[:ROUTES_SHOWN]:
-        _add(table, route.to, _target(config, route), route.preference)
+        add_row(table, route.to, _target(config, route), route.preference)
     if len(config.routes) > ROUTES_SHOWN:
-        _add(table, f"and {len(config.routes) - ROUTES_SHOWN} more")
+        add_row(table, f"and {len(config.routes) - ROUTES_SHOWN} more")
     return table
 
 
@@ -190,17 +192,17 @@ def port_towards(config: Config, gateway: IPv4Address) -> str:
 
 
 def _route_files(config: Config, in_files: list[int]) -> Table:
-    table = _table("route file", "routes", "those without a target", "preference")
+    table = make_table("route file", "routes", "those without a target", "preference")
     for file, routes in zip(config.route_files, in_files, strict=True):
         via = " ".join(["via", *map(str, file.via)]) if file.via else "are refused"
-        _add(table, file.path, routes, via, file.preference)
+        add_row(table, file.path, routes, via, file.preference)
     return table
 
 
 def _neighbors(config: Config) -> Table:
-    table = _table("neighbour", "MAC address", "port")
+    table = make_table("neighbour", "MAC address", "port")
     for neighbor in config.neighbors:
-        _add(table, neighbor.address, neighbor.mac, neighbor.port)
+        add_row(table, neighbor.address, neighbor.mac, neighbor.port)
     return table
 
 
@@ -208,19 +210,19 @@ def _settings(config: Config) -> Table:
     fast, slow, sim = config.fast_path, config.slow_path, config.sim
     rebatch = f", re-batched for at most {fast.rebatch_us:g} µs" if fast.rebatch else ""
     limit = f"{slow.icmp_errors_per_s} per second" if slow.icmp_errors_per_s else "unlimited"
-    table = _table("part", "settings")
-    _add(
+    table = make_table("part", "settings")
+    add_row(
         table,
         "fast path",
         f"{fast.units} unit{'s' * (fast.units > 1)}, bursts of {fast.burst}, {fast.scatter}"
         f"{rebatch}; sends at {fast.tx_buffer} packets or after {fast.tx_flush_us:g} µs",
     )
-    _add(
+    add_row(
         table,
         "slow path",
         f"ring of {slow.punt_ring} packets, {slow.neighbors} neighbours, ICMP errors {limit}",
     )
-    _add(
+    add_row(
         table,
         "simulator",
         f"profile {sim.profile}, seed {sim.seed}, {sim.buffers} buffers, "

@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import twinroute
-from twinroute import check
+from twinroute import check, control_commands, control_watch
 from twinroute.config_errors import on_one_line
-from twinroute.errors import TwinrouteError
+from twinroute.dpdk import doctor, run
+from twinroute.errors import Failure, TwinrouteError
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -25,16 +26,20 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DESCRIPTION = """\
-A software router that you can prove: one C core, on a deterministic simulator and, later, on DPDK.
+A software router that you can prove: one C core, on a deterministic simulator and on DPDK.
 
 A configuration (TOML) gives the ports with their addresses, and the routes. `check` tells whether
-it is right, `sim` routes captures through it in virtual time, `demo` shows both at work."""
+it is right, `sim` routes captures through it in virtual time, `demo` shows both at work. `run`
+carries traffic on DPDK's devices; `show`, `route`, `capture` and more manage a router that runs."""
 
 EPILOG = """\
 examples:
   twinroute demo
   twinroute check router.toml
   twinroute sim router.toml --in p0=in.pcap --out out
+  twinroute doctor router.toml
+  twinroute run router.toml
+  twinroute show ports
   twinroute COMMAND --help
 
 exit status: 0 done, 1 ran but failed, 2 bad input or arguments, each problem a line on stderr"""
@@ -73,6 +78,9 @@ def main(argv: list[str] | None = None) -> int:
         for line in str(error).splitlines():
             complain(line)
         return EXIT_BAD_INPUT
+    except Failure as failure:
+        complain(on_one_line(str(failure)))
+        return EXIT_FAILED
     except OSError as error:  # a full disk, a folder that may not be written
         _forget_stdout()
         where = f"{error.filename}: " if error.filename else ""
@@ -93,6 +101,12 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_parser(subparsers)
     for add_parser in _simulator_commands():
         add_parser(subparsers)
+    doctor.add_parser(subparsers)
+    run.add_parser(subparsers)
+    control_commands.add_parsers(subparsers)
+    control_watch.add_capture(subparsers)
+    control_watch.add_trace(subparsers)
+    control_commands.add_shell(subparsers)
     return parser
 
 

@@ -22,6 +22,7 @@ from twinroute.errors import ConfigError
 
 PORTS_MAX = 32
 FILE_BYTES_MAX = 64 << 20
+SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
@@ -144,6 +145,59 @@ class Sim(Table):
     port: Annotated[dict[PortName, SimPort], Expected("tables [sim.port.NAME]")] = {}
 
 
+class DpdkPort(Table):
+    """`[dpdk.port.NAME]`: the device of a port and its twin, on DPDK only.
+
+    device: PCI address, vdev with arguments, or the name of a device that EAL has. keep_mac: use
+    the device's own MAC address; by default so if [port.NAME] has no `mac`. twin: a TAP named
+    twin_name (the port's name) in the network namespace twin_netns (the process's own).
+    """
+
+    device: Annotated[str, config_rules.DEVICE]
+    rx_descriptors: Annotated[int, integer(16, 32768)] = 512
+    tx_descriptors: Annotated[int, integer(16, 32768)] = 512
+    keep_mac: Annotated[bool | None, config_rules.FLAG] = None
+    twin: Annotated[bool, config_rules.FLAG] = False
+    twin_name: Annotated[str, config_rules.name(15, "an interface's name")] = ""
+    twin_netns: Annotated[str, config_rules.NETNS] = ""
+
+
+class Dpdk(Table):
+    """`[dpdk]`: what the router runs on, on DPDK only.
+
+    memory_mb: for EAL, MiB. buffers: packet buffers of a NUMA node. 0: enough for the queues.
+    cores: a CPU for each fast-path unit; slow_core: for the slow path. Without them the units take
+    CPUs of the ports' NUMA node, or share what there is. drain_ms: most time to stop in.
+    """
+
+    hugepages: Annotated[bool, config_rules.FLAG] = True
+    memory_mb: Annotated[int, integer(0, 1 << 20, "MiB")] = 0
+    buffers: Annotated[int, integer(0, 1 << 24)] = 0
+    file_prefix: Annotated[str, config_rules.name(63, "a file prefix")] = "twinroute"
+    cores: Annotated[
+        list[Annotated[int, integer(0, 1023)]], Expected("a list of CPU numbers from 0 to 1023")
+    ] = []
+    slow_core: Annotated[int | None, integer(0, 1023)] = None
+    drain_ms: Annotated[int, integer(0, 60_000, "ms")] = 200
+    log: Annotated[bool, config_rules.FLAG] = False
+    eal_args: Annotated[
+        list[Annotated[str, config_rules.TEXT]], Expected("a list of EAL's command-line options")
+    ] = []
+    port: Annotated[dict[PortName, DpdkPort], Expected("tables [dpdk.port.NAME]")] = {}
+
+
+class Control(Table):
+    """`[control]`: where the management listens; by default /run/twinroute/NAME.sock."""
+
+    socket: Annotated[Path, config_rules.SOCKET] = Path()
+
+
+class Metrics(Table):
+    """`[metrics]`: where Prometheus finds the counters, ("127.0.0.1", 9600); None: nowhere."""
+
+    listen: Annotated[tuple[str, int] | None, config_rules.LISTEN] = None
+
+
 class Document(Table):
     """The file as it is written; Config is made of it."""
 
@@ -159,6 +213,9 @@ class Document(Table):
     route_file: Annotated[list[RouteFile], Expected("tables [[route_file]]")] = []
     neighbor: Annotated[list[Neighbor], Expected("tables [[neighbor]]")] = []
     sim: Sim = Sim()
+    dpdk: Dpdk = Dpdk()
+    control: Control = Control()
+    metrics: Metrics = Metrics()
 
 
 class Config(Table):
@@ -176,6 +233,9 @@ class Config(Table):
     route_files: list[RouteFile]
     neighbors: list[Neighbor]
     sim: Sim
+    dpdk: Dpdk
+    control: Control
+    metrics: Metrics
     path: Path | None = None
 
 
@@ -259,6 +319,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         for index, (key, port) in enumerate(tables.port.items())
     }
     links = {key: SimPort() for key in ports} | tables.sim.port
+    socket = f"{name}.sock"
     profile = tables.sim.profile
     if profile.endswith(".toml"):
         profile = str(base / profile)
@@ -273,7 +334,21 @@ def _assemble(tables: Document, base: Path) -> Config:
         ],
         neighbors=tables.neighbor,
         sim=tables.sim.model_copy(update={"port": links, "profile": profile}),
+        dpdk=tables.dpdk.model_copy(update={"port": _devices(tables)}),
+        control=tables.control if tables.control.socket.name else Control(socket=SOCKETS / socket),
+        metrics=tables.metrics,
     )
+
+
+def _devices(tables: Document) -> dict[str, DpdkPort]:
+    """Fill in what a device takes from its port."""
+    devices = {}
+    for name, device in tables.dpdk.port.items():
+        own = tables.port[name].mac if name in tables.port else ""
+        keep_mac = not own if device.keep_mac is None else device.keep_mac
+        filled = {"keep_mac": keep_mac, "twin_name": device.twin_name or name}
+        devices[name] = device.model_copy(update=filled)
+    return devices
 
 
 def _syntax_problem(source: str, text: str, message: str) -> str:

@@ -29,6 +29,7 @@ def all_checks(config: "Config") -> Problems:
     yield from _routes(config)
     yield from _neighbors(config)
     yield from _files(config)
+    yield from _dpdk(config)
 
 
 def _fast_path(config: "Config") -> Problems:
@@ -118,6 +119,7 @@ def _port_names(config: "Config") -> Problems:
             for index, neighbor in enumerate(config.neighbors)
         ),
         *((("sim", "port", name), name) for name in config.sim.port),
+        *((("dpdk", "port", name), name) for name in config.dpdk.port),
     ]
     names = ", ".join(config.ports)
     for place, name in places:
@@ -174,6 +176,25 @@ def _files(config: "Config") -> Problems:
             yield ("route_file", index, "path"), f"a route file, {missing}"
     if config.sim.profile.endswith(".toml") and (missing := _unreadable(Path(config.sim.profile))):
         yield ("sim", "profile"), f"a profile's name or TOML file, {missing}"
+
+
+def _dpdk(config: "Config") -> Problems:
+    dpdk, units = config.dpdk, config.fast_path.units
+    if dpdk.cores and len(dpdk.cores) != units:
+        yield ("dpdk", "cores"), f"a CPU for each of the {units} units of [fast_path]"
+    devices: dict[str, str] = {}
+    twins: dict[tuple[str, str], str] = {}
+    for name, port in dpdk.port.items():
+        first = devices.setdefault(port.device.partition(",")[0].lower(), name)
+        if first != name:
+            other = place_text(("dpdk", "port", first))
+            yield ("dpdk", "port", name, "device"), f"another device: {other} has this one"
+        first = twins.setdefault((port.twin_netns, port.twin_name), name) if port.twin else name
+        if first != name:
+            other = place_text(("dpdk", "port", first))
+            yield ("dpdk", "port", name, "twin_name"), f"another name: {other} has this one"
+    if dpdk.port and (missing := [name for name in config.ports if name not in dpdk.port]):
+        yield ("dpdk", "port"), f"a device for every port, none for {', '.join(missing)}"
 
 
 def _unreadable(path: Path) -> str | None:

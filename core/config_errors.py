@@ -37,7 +37,7 @@ def problem(source: str, document: object, place: Place, expected: str) -> str:
     source: the file. document: the tables as read. expected: completes "expected ...".
     """
     keys, value = _locate(document, place)
-    shown = "" if value is ABSENT else f" = {_as_toml(value)}"
+    shown = "" if value is ABSENT else f" = {as_toml(value)}"
     return f"{source}: {place_text(keys)}{shown}: expected {expected}"
 
 
@@ -75,7 +75,7 @@ def _unknown_key(source: str, document: object, place: Place, root: type[BaseMod
     nearest = difflib.get_close_matches(str(place[-1]), known, n=1)
     hint = f' (did you mean "{nearest[0]}"?)' if nearest else ""
     table = isinstance(value, Mapping | list)
-    shown = "" if table or value is ABSENT else f" = {_as_toml(value)}"
+    shown = "" if table or value is ABSENT else f" = {as_toml(value)}"
     known_text = ", ".join(known[:-1]) + f" or {known[-1]}" if len(known) > 1 else "".join(known)
     return f"{source}: {place_text(keys)}{shown}: unknown key, expected {known_text}{hint}"
 
@@ -114,7 +114,8 @@ def _quoted(text: str) -> str:
     return on_one_line(json.dumps(text[: VALUE_CHARACTERS_MAX * 2], ensure_ascii=False))
 
 
-def _as_toml(value: object) -> str:
+def as_toml(value: object) -> str:
+    """Write a value as it stands in a file, cut if it is long."""
     text = _inline(value, 0)
     return text if len(text) <= VALUE_CHARACTERS_MAX else text[: VALUE_CHARACTERS_MAX - 3] + "..."
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +20,8 @@ PREFIX_LENGTH = re.compile(r"[0-9]{1,2}", re.ASCII)
 MAC_ADDRESS = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}", re.ASCII)
 NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)([KMGT])", re.ASCII)
+PORT_NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
+SOCKET_BYTES_MAX = 107
 RATE_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 RATE_MIN, RATE_MAX = 10**3, 10**12
 # No station has an address from these, and no packet is routed to them (RFC 1812 5.3.7).
@@ -148,6 +150,11 @@ def _profile(value: Any) -> str:
     return str(value)
 
 
+def _text(value: Any, length_max: int = 4095) -> str:
+    require(isinstance(value, str) and value.isprintable() and 0 < len(value) <= length_max)
+    return str(value)
+
+
 def _rate(value: Any) -> int:
     if value == "unlimited":
         return 0
@@ -162,8 +169,36 @@ def _rate(value: Any) -> int:
     return int(value)
 
 
+def _socket(value: Any) -> Path:
+    require(isinstance(value, str | Path) and str(value).isprintable())
+    path = Path(value)
+    require(path.is_absolute() and path.name and len(str(path).encode()) <= SOCKET_BYTES_MAX)
+    return path
+
+
+def _listen(value: Any) -> tuple[str, int]:
+    if type(value) is int:
+        value = ("127.0.0.1", value)
+    if isinstance(value, str):
+        address, colon, port = value.rpartition(":")
+        require(colon and PORT_NUMBER.fullmatch(port))
+        value = (address.removeprefix("[").removesuffix("]"), int(port))
+    require(isinstance(value, tuple | list) and len(value) == 2)
+    address, port = value
+    require(type(port) is int and 0 <= port <= 65535)
+    return str(ip_address(address)), port
+
+
 FLAG = Rule("true or false", _flag)
 FILE = Rule("a path, relative to the configuration file", _path)
+SOCKET = Rule(f"an absolute path of at most {SOCKET_BYTES_MAX} bytes for a UNIX socket", _socket)
+LISTEN = Rule('an IP address and a port, as "127.0.0.1:9600", or a port on 127.0.0.1', _listen)
+TEXT = Rule("a text without control characters", _text)
+DEVICE = Rule(
+    'a PCI address or a DPDK device with its arguments, as "0000:03:00.0" or "net_tap0,iface=tap0"',
+    lambda value: _text(value, 255),
+)
+NETNS = Rule("a network namespace's name, or its path", lambda value: _text(value, 255))
 PROFILE = Rule("a profile's name, or the path of its TOML file, ending in .toml", _profile)
 RATE_BITS = Rule(
     'bit/s from 1000 to 10**12, as "10G", "2.5G", "100M", 64000, or "unlimited"', _rate

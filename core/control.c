@@ -96,6 +96,17 @@ int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, 
 	return post(router, control);
 }
 
+int tr_settings_post(struct tr_router *router, const struct tr_settings *settings)
+{
+	struct tr_control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL)
+		return -ENOMEM;
+	control->kind = TR_CONTROL_SETTINGS;
+	control->settings = *settings;
+	return post(router, control);
+}
+
 int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, uint32_t *is_done)
 {
 	struct tr_control *control = calloc(1, sizeof(*control));

@@ -24,3 +24,7 @@ class ConfigError(TwinrouteError):
 
 class InputError(TwinrouteError):
     """A capture, route file, profile or argument that cannot be used, in one line."""
+
+
+class Failure(Exception):
+    """Something ran and has failed, told in one line; the command line exits with 1."""

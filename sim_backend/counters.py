@@ -1,146 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What a router and its NICs have counted."""
+"""What the NICs of a router have counted, and the reasons that a router counts under."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from twinroute.sim._sim import lib
-from twinroute.sim.profile import names_of, step_names
-from twinroute.sim.world import c_text
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why packets are dropped or punted."""
-
-    name: str
-    rfc: str  # section that asks for it, or ""
-    text: str
-    consumed: bool  # a drop by which nothing is lost: the packet was answered or used up
-
-
-def _reasons(info: Callable[[int], Any]) -> list[Reason]:
-    """List a table of reasons."""
-    found: list[Reason] = []
-    while reason := info(len(found)):
-        texts = (c_text(reason.name), c_text(reason.rfc), c_text(reason.text))
-        found.append(Reason(*texts, bool(reason.consumed)))
-    return found
+from twinroute.native import Reason
+from twinroute.sim.native import NATIVE
 
 
 def drop_reasons() -> list[Reason]:
     """List every reason for which a packet ends in the router, in the order of drops.def."""
-    return _reasons(lib.tr_drop_info)
+    return list(NATIVE.drops)
 
 
 def punt_reasons() -> list[Reason]:
     """List every reason for which the fast path hands a packet over, in the order of punts.def."""
-    return _reasons(lib.tr_punt_info)
-
-
-@dataclass(frozen=True)
-class StepCounters:
-    """What a step has done."""
-
-    calls: int = 0
-    lanes: int = 0  # live when it was called
-    cycles: int = 0
-
-
-@dataclass(frozen=True)
-class Counters:
-    """Counters of a unit, or of all units of a router, in packets.
-
-    Reasons that did not occur are 0: `counters.dropped["no_route"]` always works.
-    """
-
-    received: dict[str, int]  # by port
-    received_bytes: dict[str, int]
-    received_twin: dict[str, int]
-    sent: dict[str, int]
-    sent_bytes: dict[str, int]
-    sent_twin: dict[str, int]
-    generated: int = 0
-    forwarded: int = 0
-    punted: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)  # the consumed ones too
-    steps: dict[str, StepCounters] = field(default_factory=dict)
-    bursts: int = 0
-    flushes_full: int = 0
-    flushes_timeout: int = 0
-    swaps: int = 0
-
-    @property
-    def came(self) -> int:
-        """Packets that came into being for the router: received or generated."""
-        return sum(self.received.values()) + sum(self.received_twin.values()) + self.generated
-
-    @property
-    def left(self) -> int:
-        """Packets that left the router: sent or dropped."""
-        sent = sum(self.sent.values()) + sum(self.sent_twin.values())
-        return sent + self.dropped.total()
-
-    @property
-    def lost(self) -> Counter[str]:
-        """Packets dropped, without those that were answered or used up."""
-        return Counter({name: self.dropped[name] for name in _named(False, self.dropped)})
-
-    @property
-    def consumed(self) -> Counter[str]:
-        """Packets that were answered or used up."""
-        return Counter({name: self.dropped[name] for name in _named(True, self.dropped)})
-
-
-def _named(consumed: bool, dropped: Counter[str]) -> list[str]:
-    """List the names in `dropped` that are of reasons of this class."""
-    reasons = (reason for reason in drop_reasons() if reason.consumed == consumed)
-    return [reason.name for reason in reasons if reason.name in dropped]
-
-
-def read_counters(units: Sequence[Any], ports: Sequence[str]) -> Counters:
-    """Sum up filled structs tr_counters of one router."""
-
-    def total(field_name: str) -> int:
-        return sum(int(getattr(unit, field_name)) for unit in units)
-
-    def by_port(field_name: str) -> dict[str, int]:
-        arrays = [getattr(unit, field_name) for unit in units]
-        return {name: sum(int(one[port]) for one in arrays) for port, name in enumerate(ports)}
-
-    def by_reason(field_name: str, info: Callable[[int], Any]) -> Counter[str]:
-        names = names_of(lambda reason: info(reason).name if info(reason) else None)
-        arrays = [getattr(unit, field_name) for unit in units]
-        sums = {name: sum(int(one[i]) for one in arrays) for i, name in enumerate(names)}
-        return Counter({name: count for name, count in sums.items() if count})
-
-    steps = {}
-    for index, name in enumerate(step_names()):
-        ones = [unit.step[index] for unit in units]
-        steps[name] = StepCounters(
-            sum(int(one.calls) for one in ones),
-            sum(int(one.lanes) for one in ones),
-            sum(int(one.cycles) for one in ones),
-        )
-    return Counters(
-        received=by_port("received"),
-        received_bytes=by_port("received_bytes"),
-        received_twin=by_port("received_twin"),
-        sent=by_port("sent"),
-        sent_bytes=by_port("sent_bytes"),
-        sent_twin=by_port("sent_twin"),
-        generated=total("generated"),
-        forwarded=total("forwarded"),
-        bursts=total("bursts"),
-        flushes_full=total("flushes_full"),
-        flushes_timeout=total("flushes_timeout"),
-        swaps=total("swaps"),
-        punted=by_reason("punted", lib.tr_punt_info),
-        dropped=by_reason("dropped", lib.tr_drop_info),
-        steps=steps,
-    )
+    return list(NATIVE.punts)
 
 
 @dataclass(frozen=True)
@@ -153,14 +27,3 @@ class NicCounters:
     no_buffer: int  # no packet buffer for a frame that came
     sent: int
     sent_bytes: int
-
-
-@dataclass(frozen=True)
-class TableInfo:
-    """State of a router's double-buffered tables."""
-
-    routes: int  # prefixes with at least one route
-    next_hops: int  # in use
-    generation: int  # swaps published
-    pending: int  # changes not yet in a published table
-    swap_outstanding: bool  # published, but not acknowledged by every unit

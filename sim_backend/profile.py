@@ -6,7 +6,7 @@ one of those that come with the package or the user's own.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from math import isfinite
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from twinroute.errors import ConfigError
-from twinroute.sim._sim import lib
-from twinroute.sim.world import c_text
+from twinroute.sim.native import NATIVE
 
 HZ_MIN, HZ_MAX = 1_000_000, 1_000_000_000_000
 CYCLES_MAX = 1_000_000_000
@@ -58,17 +57,9 @@ class Profile:
 FUNCTIONAL = Profile("functional", functional=True, hz=1_000_000_000)
 
 
-def names_of(function: Callable[[int], Any]) -> list[str]:
-    """List what a C function names for 0, 1, ... until it returns NULL."""
-    names: list[str] = []
-    while text := function(len(names)):
-        names.append(c_text(text))
-    return names
-
-
 def step_names() -> list[str]:
     """List the steps of the fast path and the handlers of the slow path, in their order."""
-    return names_of(lib.tr_step_name)
+    return list(NATIVE.steps)
 
 
 def profile_names() -> list[str]:

@@ -1,43 +1,24 @@
 # SPDX-License-Identifier: MIT
 """A router of a bench, and its ports."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
 from twinroute.config import Config
-from twinroute.sim import routes
+from twinroute.errors import TwinrouteError
+from twinroute.native import Native
+from twinroute.router_api import RouterApi
 from twinroute.sim._sim import ffi, lib
-from twinroute.sim.counters import Counters, NicCounters, TableInfo, read_counters
+from twinroute.sim.counters import NicCounters
 from twinroute.sim.frames import Bulk, Frame, Frames
 from twinroute.sim.link import Link
+from twinroute.sim.native import NATIVE
 from twinroute.sim.profile import Profile
-from twinroute.sim.routes import Hop, RouteInfo
 from twinroute.sim.settings import sim_router
-from twinroute.sim.station import Station, mac_bytes, mac_text
-from twinroute.sim.world import BenchError, End, RouterInfo, World, again, check, millionths
-
-NEIGHBOR_STATES = {
-    getattr(lib, f"TR_NEIGHBOR_{state.upper()}"): state
-    for state in ("free", "incomplete", "reachable", "refreshing", "failed")
-}
-
-
-@dataclass(frozen=True)
-class NeighborInfo:
-    """An entry of the neighbour table."""
-
-    address: IPv4Address
-    port: str
-    mac: str
-    state: str  # incomplete, reachable, refreshing, failed
-    static: bool
-    pending: int  # packets that wait for it
+from twinroute.sim.station import Station
+from twinroute.sim.world import BenchError, End, RouterInfo, World, check, millionths
 
 
 @dataclass(frozen=True)
@@ -142,7 +123,7 @@ class RouterFaults:
 
 
 @dataclass(frozen=True)
-class Router:
+class Router(RouterApi):
     """A router of a bench.
 
     Changes of routes and neighbours are handed to its slow path, which makes them when the bench
@@ -152,15 +133,17 @@ class Router:
     world: World
     id: int
 
+    failure: ClassVar[type[TwinrouteError]] = BenchError
+
+    @property
+    def native(self) -> Native:
+        """The simulator's extension."""
+        return NATIVE
+
     @property
     def info(self) -> RouterInfo:
         """Names and addresses."""
         return self.world.routers[self.id]
-
-    @property
-    def name(self) -> str:
-        """Name."""
-        return self.info.name
 
     @property
     def ports(self) -> dict[str, Port]:
@@ -175,148 +158,18 @@ class Router:
         """Return the twin of a port."""
         return Twin(self, self._port_index(name))
 
-    def _port_index(self, name: str) -> int:
-        if name not in self.info.ports:
-            expected = ", ".join(self.info.ports)
-            raise ValueError(f'{self.name}: port "{name}": expected one of {expected}')
-        return self.info.ports.index(name)
+    # --- how the core is reached ------------------------------------------------------------------
 
-    # --- routes -----------------------------------------------------------------------------------
+    def _at_rest(self, what: str) -> None:
+        self.world.at_rest(what)
 
-    def route_add(
-        self,
-        to: str | IPv4Network,
-        via: str | IPv4Address | None = None,
-        port: str | None = None,
-        *,
-        kind: str = "via",
-        preference: int = 20,
-    ) -> None:
-        """Add or replace a route; `kind` is via, blackhole, unreachable or prohibit."""
-        if port is not None:
-            self._port_index(port)
-        fields: dict[str, Any] = {"via": via, "port": port, "kind": kind}
-        fields |= {"preference": preference, "source": lib.TR_SOURCE_API}
-        changes = routes.change(self.info, to, **fields)
-        routes.post(self.world, self.info, changes)
-
-    def route_delete(self, to: str | IPv4Network) -> None:
-        """Delete the route that route_add(), routes_post() or routes_load() made."""
-        fields: dict[str, Any] = {"via": None, "port": None, "kind": "via", "preference": 0}
-        fields["source"] = lib.TR_SOURCE_API
-        changes = routes.change(self.info, to, **fields, add=False)
-        routes.post(self.world, self.info, changes)
-
-    def routes_post(
-        self,
-        prefixes: npt.ArrayLike,
-        bits: npt.ArrayLike,
-        gateways: npt.ArrayLike,
-        *,
-        preference: int = 20,
-        add: npt.ArrayLike | bool = True,
-    ) -> None:
-        """Make many changes at once, from arrays of equal length (or one value for all).
-
-        Prefixes and gateways are numbers in host order. `add` is false where a route is deleted.
-        """
-        changes = routes.bulk_changes(prefixes, bits, gateways, preference=preference, add=add)
-        routes.post(self.world, self.info, changes)
-
-    def routes_load(
-        self,
-        path: str | Path,
-        *,
-        via: Sequence[str | IPv4Address] = (),
-        preference: int = 20,
-    ) -> int:
-        """Read routes from a file, all or none; return how many there are.
-
-        A line is `PREFIX/LEN [via GATEWAY] [dev PORT]`; those without a target take `via` in turn.
-        InputError names the line that is wrong.
-        """
-        fields: dict[str, Any] = {"via": via, "preference": preference}
-        fields["source"] = lib.TR_SOURCE_API
-        return routes.load(self.world, self.info, path, **fields)
-
-    def routes(self, *, all: bool = False) -> list[RouteInfo]:
-        """Return the best route of each prefix (or every one), sorted by prefix and length."""
-        return [routes.route_info(self.info, row) for row in self.routes_array(all=all)]
-
-    def routes_array(self, *, all: bool = False) -> npt.NDArray[Any]:
-        """Return what routes() does as an array with the fields of struct tr_route."""
-        return routes.read(self.world, self.info, all)
-
-    def lookup(self, addresses: Sequence[str | IPv4Address | int] | str) -> list[Hop]:
-        """Look addresses up in the active table, as the fast path does."""
-        rows = self.lookup_array(routes.addresses_of(addresses))
-        return [routes.hop_info(self.info, row) for row in rows]
-
-    def lookup_array(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
-        """Look up an array of addresses (host order): an array with the fields of a route."""
-        return routes.lookup(self.world, self.info, routes.addresses_of(addresses))
-
-    def table_info(self) -> TableInfo:
-        """Return the state of the tables."""
-        out = ffi.new("struct tr_table_info *")
-        lib.tr_router_table_info(self.info.pointer, out)
-        numbers = (int(out.routes), int(out.next_hops), int(out.generation), int(out.pending))
-        return TableInfo(*numbers, bool(out.swap_outstanding))
-
-    # --- neighbours -------------------------------------------------------------------------------
-
-    def neighbor_set(self, port: str, address: str | IPv4Address, mac: str) -> None:
-        """Set a neighbour's MAC address for good."""
-        self._neighbor(port, address, ffi.new("uint8_t[]", mac_bytes(mac)))
-
-    def neighbor_delete(self, port: str, address: str | IPv4Address) -> None:
-        """Delete a neighbour that was set."""
-        self._neighbor(port, address, ffi.NULL)
-
-    def _neighbor(self, port: str, address: str | IPv4Address, mac: Any) -> None:
-        arguments = (self._port_index(port), int(IPv4Address(address)), mac)
-        code = lib.tr_neighbor_post(self.info.pointer, *arguments)
-        if again(code) and not self.world.running:
-            self.world.run(self.world.now_ps)
-            code = lib.tr_neighbor_post(self.info.pointer, *arguments)
-        check(code, f"{self.name}: neighbor {address}")
-
-    def neighbors(self) -> list[NeighborInfo]:
-        """Return the neighbour table."""
-        self.world.at_rest("neighbors")
-        count = lib.tr_neighbors_read(self.info.pointer, ffi.NULL, 0)
-        out = ffi.new("struct tr_neighbor_info[]", int(count))
-        lib.tr_neighbors_read(self.info.pointer, out, count)
-        return [
-            NeighborInfo(
-                IPv4Address(int(one.address)),
-                self.info.ports[one.port],
-                mac_text(bytes(one.mac)),
-                NEIGHBOR_STATES[int(one.state)],
-                bool(one.is_static),
-                int(one.pending),
-            )
-            for one in out
-        ]
+    def _make_room(self, attempt: int) -> bool:
+        if attempt or self.world.running:
+            return False
+        self.world.run(self.world.now_ps)
+        return True
 
     # --- counters ---------------------------------------------------------------------------------
-
-    def counters(self, unit: int | None = None) -> Counters:
-        """Return the counters of a unit (the last one is the slow path), or of all together."""
-        units = [unit] if unit is not None else list(range(self.info.units))
-        read = []
-        for number in units:
-            out = ffi.new("struct tr_counters *")
-            code = lib.tr_router_counters(self.info.pointer, number, out)
-            check(code, f"{self.name}: unit {number}")
-            read.append(out)
-        return read_counters(read, self.info.ports)
-
-    def held(self) -> int:
-        """Return the number of packets inside the router."""
-        self.world.at_rest("held")
-        units = range(self.info.units)
-        return sum(int(lib.tr_router_held(self.info.pointer, unit)) for unit in units)
 
     def nic(self, port: str) -> NicCounters:
         """Return the counters of a port's NIC."""
@@ -364,15 +217,5 @@ def add_router(
         )
     )
     router = Router(world, number)
-    for neighbor in config.neighbors:
-        router.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
-    options: dict[str, Any] = {"source": lib.TR_SOURCE_CONFIG}
-    changes = []
-    for route in config.routes:
-        fields = {name: getattr(route, name) for name in ("via", "port", "kind", "preference")}
-        changes.append(routes.change(router.info, route.to, **fields, **options))
-    routes.post(world, router.info, routes.joined(changes))
-    for file in config.route_files:
-        fields = {"via": file.via, "preference": file.preference}
-        routes.load(world, router.info, file.path, **fields, **options)
+    router.configure(config)
     return router

@@ -212,3 +212,7 @@ struct tr_capture *tr_capture_read(const char *path, char *error);
 void tr_capture_free(struct tr_capture *capture);
 // Nanosecond pcap. 0 or -EIO with a line in error.
 int tr_capture_write(const char *path, const struct tr_frames *frames, char *error);
+// Sets match[i] to whether frame i (as for tr_station_send) passes a libpcap filter ("": all do).
+// -EINVAL with libpcap's words in error[TR_SIM_TEXT].
+int tr_frames_match(const char *filter, const uint8_t *data, const uint64_t *offset,
+	const uint32_t *bytes, uint64_t n, bool *match, char *error);

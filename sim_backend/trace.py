@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from twinroute.sim._sim import ffi, lib
+from twinroute.sim.native import NATIVE
 from twinroute.sim.world import OUTSIDE, PS_PER_US, BenchError, World, c_text
 
-VERDICTS = {0x000: "forward", 0x100: "drop", 0x200: "punt", 0x300: "-"}  # core/reasons.h
 AT_STATION = ("sent", "received")
 ON_LINK = ("wire", "lost", "corrupted", "duplicated", "reordered")
 
@@ -53,12 +53,8 @@ def read_trace(world: World) -> list[TraceEvent]:
 
 def _event(world: World, event: Any) -> TraceEvent:
     """Turn a struct tr_trace_event into names."""
-    place, verdict = c_text(lib.tr_place_name(event.place)), int(event.verdict)
-    kind, reason = VERDICTS.get(verdict & 0xFF00, "?"), ""
-    if kind in ("drop", "punt"):
-        info = lib.tr_drop_info if kind == "drop" else lib.tr_punt_info
-        reason = c_text(info(verdict & 0xFF).name)
-        kind = "done" if info(verdict & 0xFF).consumed else kind
+    place = c_text(lib.tr_place_name(event.place))
+    kind, reason = NATIVE.verdict(int(event.verdict))
     inside = event.router != OUTSIDE
     return TraceEvent(
         time_ps=int(event.time_ps),

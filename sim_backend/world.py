@@ -5,7 +5,6 @@ Routers, stations and links of a bench are views on a `World`; none of them is h
 world and its tables are freed as soon as the last of them is gone.
 """
 
-import errno
 import math
 import os
 from collections.abc import Callable
@@ -235,8 +234,3 @@ def c_text(text: Any) -> str:
 def input_error(path: object, text: str) -> InputError:
     """Make the InputError for a file from C's words, which may begin with its name."""
     return InputError(text if str(path) in text else f"{path}: {text}")
-
-
-def again(code: int) -> bool:
-    """Tell whether C's answer was that the control ring is full just now."""
-    return code == -errno.ENOSPC

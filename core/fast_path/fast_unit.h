@@ -25,9 +25,9 @@ struct tr_fast_unit {
 	struct io_port **io_port;   // the same ports, as the distributor wants them
 	uint32_t port_count;
 	uint32_t burst;
-	uint16_t index; // its queue on every port
-	struct io_ring *punt_ring;  // to the slow path, or:
-	struct tr_slow_path *slow;  // this unit is the slow path's own, which takes punts at once
+	uint16_t index;            // its queue on every port
+	struct io_ring *punt_ring; // to the slow path, or:
+	struct tr_slow_path *slow; // this unit is the slow path's own, which takes punts at once
 	struct tr_command_channel command;
 	void *acknowledge[TR_COMMANDS_MAX]; // commands that have run and are not yet sent back
 	uint32_t unacknowledged;

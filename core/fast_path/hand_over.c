@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where lanes end that left the fast path: dropped under their reason, or handed to the slow path
-// through a bounded ring. A full ring drops; it never blocks the burst. The slow path's own unit, which
-// takes what the NIC picked out for it, has no ring to cross.
+// through a bounded ring. A full ring drops; it never blocks the burst. The slow path's own unit,
+// which takes what the NIC picked out for it, has no ring to cross.
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
 #include "slow_path/slow_path.h"

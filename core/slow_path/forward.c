@@ -51,7 +51,7 @@ static void lower_ttl(struct ipv4_header *ip)
 	ip->checksum_be = checksum_ttl_decrement(ip->checksum_be);
 }
 
-static void send(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
+static void send_on(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
 	const uint8_t *mac)
 {
 	if (is_too_long(slow_ip(pkt), hop))
@@ -110,7 +110,7 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 	}
 	lower_ttl(slow_ip(pkt));
 	tr_count(&slow->counters.forwarded, 1);
-	send(slow, pkt, hop, mac);
+	send_on(slow, pkt, hop, mac);
 }
 
 void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
@@ -130,7 +130,7 @@ void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 	}
 	mac = tr_neighbors_find(slow->neighbors, hop->port, neighbor);
 	if (mac)
-		send(slow, pkt, hop, mac);
+		send_on(slow, pkt, hop, mac);
 	else
 		tr_neighbors_wait(slow, pkt, hop->port, neighbor);
 }

@@ -30,10 +30,14 @@ struct tr_neighbors *tr_neighbors_new(const struct tr_config *config, uint64_t h
 		return NULL;
 	neighbors->max = max;
 	neighbors->pending = config->neighbor_pending;
-	neighbors->requests_max = config->arp_retries;
-	neighbors->retry_cycles = to_cycles(hz, config->arp_retry_ms);
-	neighbors->lifetime_cycles = to_cycles(hz, config->arp_lifetime_ms);
-	neighbors->failed_cycles = to_cycles(hz, config->arp_failed_ms);
+	tr_neighbors_settings(neighbors,
+		&(struct tr_settings){
+			.arp_retries = config->arp_retries,
+			.arp_retry_ms = config->arp_retry_ms,
+			.arp_lifetime_ms = config->arp_lifetime_ms,
+			.arp_failed_ms = config->arp_failed_ms,
+		},
+		hz);
 	neighbors->bucket_mask = power_of_two(max) - 1;
 	neighbors->bucket = malloc((neighbors->bucket_mask + 1ul) * sizeof(*neighbors->bucket));
 	neighbors->heap = calloc(max + 1ul, sizeof(*neighbors->heap));
@@ -53,6 +57,15 @@ struct tr_neighbors *tr_neighbors_new(const struct tr_config *config, uint64_t h
 		entry->waiting = neighbors->waiting + (uint64_t)i * neighbors->pending;
 	}
 	return neighbors;
+}
+
+void tr_neighbors_settings(struct tr_neighbors *neighbors, const struct tr_settings *settings,
+	uint64_t hz)
+{
+	neighbors->requests_max = settings->arp_retries;
+	neighbors->retry_cycles = to_cycles(hz, settings->arp_retry_ms);
+	neighbors->lifetime_cycles = to_cycles(hz, settings->arp_lifetime_ms);
+	neighbors->failed_cycles = to_cycles(hz, settings->arp_failed_ms);
 }
 
 void tr_neighbors_free(struct tr_neighbors *neighbors)

@@ -11,6 +11,9 @@ struct tr_neighbors;
 
 // NULL with errno. `hz`: of the clock that the timers run on.
 struct tr_neighbors *tr_neighbors_new(const struct tr_config *config, uint64_t hz);
+// Times and retries from now on; `hz` as above.
+void tr_neighbors_settings(struct tr_neighbors *neighbors, const struct tr_settings *settings,
+	uint64_t hz);
 void tr_neighbors_free(struct tr_neighbors *neighbors);
 // The MAC address if it is known, else NULL.
 const uint8_t *tr_neighbors_find(const struct tr_neighbors *neighbors, uint16_t port,

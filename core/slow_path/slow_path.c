@@ -132,6 +132,13 @@ static unsigned take_acknowledgements(struct tr_slow_path *slow)
 	return work;
 }
 
+static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *settings)
+{
+	tr_neighbors_settings(slow->neighbors, settings, io_cycles_hz(slow->core));
+	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), settings->icmp_errors_per_s,
+		settings->icmp_errors_burst);
+}
+
 // Applies up to `most` changes of the message at hand, and ends it after the last.
 static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
 {
@@ -141,6 +148,9 @@ static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
 	if (control->kind == TR_CONTROL_NEIGHBOR) {
 		tr_neighbors_set(slow, control->port, control->address,
 			control->set ? control->mac : NULL);
+		work++;
+	} else if (control->kind == TR_CONTROL_SETTINGS) {
+		apply_settings(slow, &control->settings);
 		work++;
 	} else if (control->kind == TR_CONTROL_CALL) {
 		control->call(control->argument);

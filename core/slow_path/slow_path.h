@@ -47,11 +47,17 @@ struct tr_slow_path {
 
 // A message from the control thread: allocated by it, freed by the slow path.
 struct tr_control {
-	enum { TR_CONTROL_ROUTES, TR_CONTROL_NEIGHBOR, TR_CONTROL_CALL } kind;
+	enum {
+		TR_CONTROL_ROUTES,
+		TR_CONTROL_NEIGHBOR,
+		TR_CONTROL_SETTINGS,
+		TR_CONTROL_CALL,
+	} kind;
 	uint16_t port; // neighbour
 	bool set;
 	uint8_t mac[ETHER_ADDRESS_BYTES];
 	uint32_t address;
+	struct tr_settings settings;
 	tr_call_fn call; // call
 	void *argument;
 	uint32_t *is_done;

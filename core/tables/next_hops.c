@@ -186,6 +186,18 @@ void tr_hops_set_mac(struct tr_hops *hops, uint16_t at, const uint8_t *mac)
 	mark_changed(hops, at);
 }
 
+uint16_t tr_hops_next_neighbor(const struct tr_hops *hops, uint16_t at, struct tr_neighbor_key *key)
+{
+	while (++at < hops->begun) {
+		const struct hop *hop = &hops->hop[at];
+		if (!hop->references || !hop->mac_known)
+			continue;
+		*key = (struct tr_neighbor_key){.address = hop->gateway, .port = hop->port};
+		return at;
+	}
+	return HOP_NONE;
+}
+
 uint16_t tr_hops_changed(struct tr_hops *hops)
 {
 	if (!hops->changed_n)

@@ -8,6 +8,11 @@
 
 struct tr_hops;
 
+struct tr_neighbor_key {
+	uint32_t address;
+	uint16_t port;
+};
+
 struct tr_hops *tr_hops_new(const struct tr_config *config); // copies it; NULL with errno
 void tr_hops_free(struct tr_hops *hops);
 // Index of the next hop that a route asks for, with one more reference; 0: no index is left.
@@ -24,6 +29,9 @@ uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t hop);
 // The neighbour's MAC address of a next hop, NULL: unknown.
 const uint8_t *tr_hops_mac(const struct tr_hops *hops, uint16_t hop);
 void tr_hops_set_mac(struct tr_hops *hops, uint16_t hop, const uint8_t *mac);
+// The next neighbour behind index `at` whose MAC address is known: its index, 0: no more.
+uint16_t tr_hops_next_neighbor(const struct tr_hops *hops, uint16_t at,
+	struct tr_neighbor_key *key);
 // Takes one index whose entry is new or changed, 0: no more.
 uint16_t tr_hops_changed(struct tr_hops *hops);
 uint32_t tr_hops_changed_count(const struct tr_hops *hops);

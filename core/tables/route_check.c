@@ -18,7 +18,7 @@ int tr_route_check_key(const struct tr_route *route, const char **what)
 		return refuse(what, "prefix length 0 to 32 expected");
 	if (route->prefix & ~ipv4_mask(route->bits))
 		return refuse(what, "prefix without bits below its length expected");
-	if (route->source <= TR_SOURCE_LEARNED || route->source >= TR_SOURCE_COUNT)
+	if (route->source < TR_SOURCE_CONFIG || route->source > TR_SOURCE_KERNEL)
 		return refuse(what, "source config, api or kernel expected");
 	return 0;
 }

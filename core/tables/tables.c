@@ -6,27 +6,12 @@
 // or when it is long. A prefix for which table or next hops have no room stays out, so the next
 // shorter one serves; it is counted, and tried again when room may have come free.
 // The default route is entry 0 of the next hops: a copy of the entry of its own next hop.
-#include "tables/tables.h"
-#include "tables/dirty.h"
+#include "tables/tables_private.h"
+#include "formats/ipv4.h"
 #include "tables/initial_routes.h"
-#include "tables/next_hops.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LEARNED_PREFERENCE 255 // whatever else is said of the same address wins
-
-struct tr_tables {
-	struct tr_config config;
-	struct tr_rib *rib;
-	struct tr_hops *hops;
-	struct tr_swap *swap;
-	struct tr_dirty dirty;
-	uint64_t unplaced;
-	uint16_t default_hop; // next hop that entry 0 copies, 0: no default route
-	bool was_ready;       // at the last poll
-	bool retry;           // room may have come free since the unplaced prefixes were tried
-};
 
 static void mark_dirty(struct tr_tables *tables, uint32_t index)
 {
@@ -59,105 +44,6 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 	return error;
 }
 
-static bool is_own_address(const struct tr_config *config, uint32_t address)
-{
-	for (uint32_t i = 0; i < config->ports; i++) {
-		const struct tr_port_config *port = &config->port[i];
-		for (uint32_t j = 0; j < port->addresses; j++) {
-			if (port->address[j].address == address)
-				return true;
-		}
-	}
-	return false;
-}
-
-// A host route is learned where the connected subnet decides, not inside a longer route that an
-// operator put there.
-static bool is_connected(const struct tr_tables *tables, const struct tr_route *host)
-{
-	const struct tr_rib_prefix *cover = tr_rib_cover(tables->rib, host->prefix, 32);
-
-	return cover && cover->best.kind == TR_ROUTE_CONNECTED && cover->best.port == host->port;
-}
-
-static int neighbor_known(struct tr_tables *tables, const struct tr_route *host, uint16_t hop,
-	const uint8_t *mac)
-{
-	const uint8_t *before = hop ? tr_hops_mac(tables->hops, hop) : NULL;
-
-	if (before) {
-		if (memcmp(before, mac, 6) != 0)
-			tr_hops_set_mac(tables->hops, hop, mac);
-		return 0;
-	}
-	if (is_own_address(&tables->config, host->gateway))
-		return -EINVAL;
-	// This reference keeps the MAC address while no route uses the next hop.
-	hop = tr_hops_take(tables->hops, host);
-	if (!hop)
-		return -ENOSPC;
-	struct tr_route_change change = {.route = *host, .add = true};
-	int error = is_connected(tables, host) ? tr_tables_change(tables, &change) : 0;
-	if (error) {
-		tr_hops_give(tables->hops, hop);
-		return error;
-	}
-	tr_hops_set_mac(tables->hops, hop, mac);
-	return 0;
-}
-
-static int neighbor_unknown(struct tr_tables *tables, const struct tr_route *host, uint16_t hop)
-{
-	if (!hop || !tr_hops_mac(tables->hops, hop))
-		return 0;
-	const struct tr_route *learned =
-		tr_rib_route(tables->rib, host->prefix, 32, TR_SOURCE_LEARNED);
-	// The same address may have been learned again, behind another port: that route stays.
-	if (learned && learned->port == host->port) {
-		struct tr_route_change change = {.route = *host, .add = false};
-		int error = tr_tables_change(tables, &change);
-		if (error)
-			return error;
-	}
-	tr_hops_set_mac(tables->hops, hop, NULL);
-	tr_hops_give(tables->hops, hop);
-	return 0;
-}
-
-int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address,
-	const uint8_t *mac)
-{
-	struct tr_route host = {
-		.prefix = address,
-		.gateway = address,
-		.port = port,
-		.bits = 32,
-		.kind = TR_ROUTE_VIA,
-		.source = TR_SOURCE_LEARNED,
-		.preference = LEARNED_PREFERENCE,
-	};
-	uint16_t hop = tr_hops_find(tables->hops, port, address);
-
-	if (port >= tables->config.ports)
-		return -EINVAL;
-	return mac ? neighbor_known(tables, &host, hop, mac) : neighbor_unknown(tables, &host, hop);
-}
-
-bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address)
-{
-	uint16_t hop = tr_hops_find(tables->hops, port, address);
-
-	if (!hop)
-		return false;
-	uint32_t references = tr_hops_references(tables->hops, hop);
-	const struct tr_rib_prefix *host = tr_rib_find(tables->rib, address, 32);
-	if (tr_hops_mac(tables->hops, hop))
-		references--; // the neighbour's own
-	if (host && host->hop == hop && host->best.source == TR_SOURCE_LEARNED)
-		references--;
-	return references > 0;
-}
-
 // Adds to the set what makes the FIB hold a prefix by that next hop, 0 for not at all.
 static int change_fib(struct tr_tables *tables, const struct tr_rib_prefix *prefix, uint16_t hop)
 {
@@ -188,6 +74,21 @@ static int change_fib(struct tr_tables *tables, const struct tr_rib_prefix *pref
 	return tr_swap_prefix(tables->swap, &change);
 }
 
+// Host routes are learned in subnets, and not in what is a longer route there.
+static bool is_part_of_subnet(const struct tr_config *config, const struct tr_route *route)
+{
+	for (uint32_t i = 0; i < config->ports; i++) {
+		const struct tr_port_config *port = &config->port[i];
+		for (uint32_t j = 0; j < port->addresses; j++) {
+			const struct tr_port_address *own = &port->address[j];
+			if (own->bits < route->bits && route->bits < 32 &&
+				!((own->address ^ route->prefix) & ipv4_mask(own->bits)))
+				return true;
+		}
+	}
+	return false;
+}
+
 // Brings a dirty prefix to the FIB. -ENOMEM: it stays dirty.
 static int place(struct tr_tables *tables, uint32_t index)
 {
@@ -208,6 +109,7 @@ static int place(struct tr_tables *tables, uint32_t index)
 	if (before)
 		tr_hops_give(tables->hops, before);
 	tr_rib_install(tables->rib, index, hop);
+	tables->relearn |= hop != before && is_part_of_subnet(&tables->config, &prefix->best);
 	tables->unplaced += (wanted && !hop) - prefix->unplaced;
 	prefix->unplaced = wanted && !hop;
 	prefix->dirty = false;
@@ -272,6 +174,8 @@ unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish)
 		tr_dirty_pop(&tables->dirty);
 		done++;
 	}
+	if (tables->relearn && !tr_dirty_count(&tables->dirty))
+		done += tr_tables_relearn(tables);
 	if (tr_dirty_count(&tables->dirty) && !stuck &&
 		tr_swap_set_size(tables->swap) < TR_TABLES_SET_MAX)
 		return done;

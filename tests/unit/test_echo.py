@@ -6,6 +6,7 @@ import pytest
 from tests import packets as p
 from tests import worlds as w
 from tests.answers import MAC, OWN, SILENCE, asks, dropped, only, stack, told
+from twinroute.sim import Bench
 
 ENTRANCES = {w.P1: (w.H1, w.h1), w.P2: (w.H2, w.h2), w.P3: (w.H3, w.h3)}
 
@@ -33,7 +34,7 @@ def reply(packet: bytes) -> bytes:
     )
 
 
-def ping(bench: w.Bench, packet: bytes, port: str = w.P1) -> dict[str, list[bytes]]:
+def ping(bench: Bench, packet: bytes, port: str = w.P1) -> dict[str, list[bytes]]:
     """Send a packet into a port from its host."""
     return w.exchange(bench, port, [p.ether(MAC[port], ENTRANCES[port][1], packet)])
 

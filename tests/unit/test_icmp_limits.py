@@ -136,7 +136,7 @@ INVALID: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("occasion", ["no route", "TTL 1"])
 @pytest.mark.parametrize("reason", INVALID)
 def test_no_error_about_an_invalid_header(bench: Bench, reason: str, occasion: str) -> None:
-    assert_silence(bench, [frame(occasion, **INVALID[reason])], reason)
+    assert_silence(bench, [frame(occasion, **INVALID[reason])], reason)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fragment", [0, p.MF], ids=["whole", "first fragment"])

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""From the configuration that a router runs to another one, without stopping it.
+
+The new one is checked whole, then one difference is computed and applied, or nothing. Routes are
+compared with the routing table as it is, so that a reload also mends what has gone astray.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from twinroute import routes
+from twinroute.config import Config, Neighbor
+from twinroute.config_errors import Place, as_toml, place_text
+from twinroute.errors import ConfigError
+from twinroute.router_api import LIVE_SETTINGS, RouterApi
+from twinroute.routes import Array
+
+BACKENDS = ("sim", "dpdk")
+ROUTE_VALUES = ("gateway", "port", "kind", "preference")
+ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has to change in a running router."""
+
+    routes: Array  # changes: deletions first
+    neighbors_set: list[Neighbor] = field(default_factory=list)
+    neighbors_deleted: list[Neighbor] = field(default_factory=list)
+    settings: dict[str, tuple[object, object]] = field(default_factory=dict)  # from, to
+
+    def summary(self) -> dict[str, Any]:
+        """Tell how much it is."""
+        added = int(self.routes["add"].sum())
+        return {
+            "routes_set": added,
+            "routes_deleted": len(self.routes) - added,
+            "neighbors_set": len(self.neighbors_set),
+            "neighbors_deleted": len(self.neighbors_deleted),
+            "settings": {name: values[1] for name, values in self.settings.items()},
+        }
+
+
+def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Difference:
+    """Bring a router from one configuration to another; return what was changed.
+
+    Raises ConfigError that names all that cannot change while it runs, and InputError for a
+    line of a route file; then nothing has changed.
+    """
+    if problems := list(refusals(backend, old, new)):
+        raise ConfigError(problems)
+    change = difference(router, old, new)
+    for neighbor in change.neighbors_deleted:
+        router.neighbor_delete(neighbor.port, neighbor.address)
+    for neighbor in change.neighbors_set:
+        router.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
+    if change.settings:
+        router.settings_set(new.slow_path)
+    router.routes_apply(change.routes)
+    return change
+
+
+# --- what cannot change ---------------------------------------------------------------------------
+
+
+def refusals(backend: str, old: Config, new: Config) -> Iterator[str]:
+    """Yield a line for each key that differs and is fixed while the router runs.
+
+    backend: the one that runs; the other's table does not count.
+    """
+    source = new.path or "<code>"
+    live = {("slow_path", name) for name in LIVE_SETTINGS}
+    for place, before, after in _differences((), _fixed(backend, old), _fixed(backend, new)):
+        if place in live or _of_another_port(place, old, new):
+            continue
+        key = place_text(place)
+        if after is ABSENT:
+            yield f"{source}: {key}: cannot be removed while the router runs: restart it for that"
+        elif before is ABSENT:
+            yield f"{source}: {key}: cannot be added while the router runs: restart it for that"
+        else:
+            yield (
+                f"{source}: {key} = {as_toml(after)}: cannot change while the router runs, which"
+                f" has {as_toml(before)}: restart it for that"
+            )
+    if set(old.ports) == set(new.ports) and list(old.ports) != list(new.ports):
+        order = ", ".join(old.ports)
+        yield f"{source}: port: their order cannot change while the router runs: {order}"
+
+
+def _of_another_port(place: Place, old: Config, new: Config) -> bool:
+    """Tell whether a backend's table of a port differs because the port is gone, or is new."""
+    if len(place) != 3 or place[0] not in BACKENDS or place[1] != "port":
+        return False
+    return (place[2] in old.ports) != (place[2] in new.ports)
+
+
+def _fixed(backend: str, config: Config) -> dict[str, Any]:
+    """Return the tables of a configuration that do not change, as the file calls them."""
+    tables = config.model_dump(mode="json", by_alias=True)
+    for name in ("routes", "route_files", "neighbors", "path"):
+        del tables[name]
+    for name in BACKENDS:
+        if name != backend:
+            tables.pop(name, None)
+    return {"router": {"name": tables.pop("name")}, "port": tables.pop("ports"), **tables}
+
+
+def _differences(place: Place, old: Any, new: Any) -> Iterator[tuple[Place, Any, Any]]:
+    """Yield each place where two trees of dicts differ, with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from _differences((*place, key), old.get(key, ABSENT), new.get(key, ABSENT))
+    elif old != new:
+        yield place, old, new
+
+
+# --- what can -------------------------------------------------------------------------------------
+
+
+def difference(router: RouterApi, old: Config, new: Config) -> Difference:
+    """Compute what brings a router, which runs `old`, to `new`."""
+    wanted = routes.joined(list(router.routes_configured(new)))
+    router.routes_check(wanted)
+    static = {
+        (entry.port, entry.address): entry.mac for entry in router.neighbors() if entry.static
+    }
+    kept = {(neighbor.port, neighbor.address) for neighbor in new.neighbors}
+    return Difference(
+        routes=route_difference(router, wanted),
+        neighbors_set=[
+            neighbor
+            for neighbor in new.neighbors
+            if static.get((neighbor.port, neighbor.address)) != neighbor.mac
+        ],
+        neighbors_deleted=[
+            neighbor
+            for neighbor in old.neighbors
+            if (key := (neighbor.port, neighbor.address)) not in kept and key in static
+        ],
+        settings={
+            name: (before, after)
+            for name in LIVE_SETTINGS
+            if (before := getattr(old.slow_path, name)) != (after := getattr(new.slow_path, name))
+        },
+    )
+
+
+def route_difference(router: RouterApi, wanted: Array) -> Array:
+    """Return the changes that make the configured routes of a router what `wanted` adds.
+
+    wanted: checked changes; of several for one prefix the last counts.
+    """
+    rows = router.routes_array(all=True)
+    present = rows[rows["source"] == router.native.lib.TR_SOURCE_CONFIG]
+    present_keys, wanted_keys = _keys(present), _keys(wanted["route"])
+    present = present[(order := np.argsort(present_keys))]
+    present_keys = present_keys[order]
+    wanted_keys, last = np.unique(wanted_keys[::-1], return_index=True)
+    target = wanted["route"][len(wanted) - 1 - last]
+    gone = present[~np.isin(present_keys, wanted_keys, assume_unique=True)]
+    place = np.searchsorted(present_keys, wanted_keys)
+    same = np.zeros(len(target), bool)
+    inside = np.flatnonzero(place < len(present))
+    twins = present[place[inside]]
+    equal = present_keys[place[inside]] == wanted_keys[inside]
+    for name in ROUTE_VALUES:
+        equal &= twins[name] == target[name][inside]
+    same[inside] = equal
+    changes = [routes.changes_of(gone, add=False), routes.changes_of(target[~same], add=True)]
+    return routes.joined(changes)
+
+
+def _keys(rows: Array) -> Array:
+    """Return a number for each (prefix, length)."""
+    keys: Array = rows["prefix"].astype(np.uint64) << np.uint64(8) | rows["bits"]
+    return keys

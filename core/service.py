@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The life of a running router: start, serve, signals, and an end that leaves nothing behind."""
+
+import os
+import queue
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+
+from twinroute.config import Config
+from twinroute.config_errors import on_one_line
+from twinroute.control import Controller
+from twinroute.control_server import ControlServer
+from twinroute.control_tables import reload_text
+from twinroute.errors import Failure, TwinrouteError
+from twinroute.metrics import MetricsServer
+from twinroute.socket_file import SocketFile
+from twinroute.target import Engine
+
+WATCH_S = 1.0  # between two looks at what the engine says of itself
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+Event = int | BaseException  # a signal, or why the management has failed
+
+
+def serve(config: Config, make_engine: Callable[[Config], Engine]) -> int:
+    """Run a router until SIGTERM or SIGINT; return the exit status.
+
+    SIGHUP reloads the configuration. make_engine: makes what runs the router, and frees whatever
+    it took if it raises.
+    """
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with _signals(events), ExitStack() as stack:
+        # First of all: a second instance is refused before it touches a device.
+        listener = stack.enter_context(SocketFile(config.control.socket))
+        engine = make_engine(config)
+        stack.callback(_stop, engine)
+        engine.start()
+        controller = Controller(engine, config)
+        stack.callback(controller.close)
+        server = ControlServer(controller, listener, on_failure=events.put)
+        stack.callback(server.stop)
+        server.start()
+        served = f"control {config.control.socket}"
+        if config.metrics.listen:
+            metrics = MetricsServer(controller, config.metrics.listen)
+            stack.callback(metrics.stop)
+            address = config.metrics.listen[0]
+            where = f"[{address}]" if ":" in address else address
+            served += f", metrics http://{where}:{metrics.port}/metrics"
+        _say(f"{config.name} ready: {len(config.ports)} ports, {served}")
+        _notify("READY=1")
+        status = _wait(events, controller, engine)
+        _notify("STOPPING=1")
+    return status
+
+
+def _wait(events: "queue.SimpleQueue[Event]", controller: Controller, engine: Engine) -> int:
+    """Handle events until one of them is the end."""
+    while True:
+        try:
+            event = events.get(timeout=WATCH_S)
+        except queue.Empty:
+            if problem := engine.problem():
+                raise Failure(f"the router has failed: {problem}") from None
+            continue
+        if isinstance(event, BaseException):
+            traceback.print_exception(event)
+            raise Failure(f"the management has failed: {type(event).__name__}: {event}")
+        if event in ENDING:
+            return 0
+        _notify("RELOADING=1")
+        try:
+            done = controller.call(controller.reload).summary()
+        except (TwinrouteError, OSError) as error:
+            for line in str(error).splitlines():
+                _say(f"reload refused: {line}")
+        else:
+            _say(reload_text(done))
+        _notify("READY=1")
+
+
+def _stop(engine: Engine) -> None:
+    """Drain and stop, and tell what was still held."""
+    held = engine.stop()
+    _say("stopped" + (f" with {held} packets still held" if held else ""))
+
+
+@contextmanager
+def _signals(events: "queue.SimpleQueue[Event]") -> Iterator[None]:
+    """Put signals into the queue, from here to the end: one in mid-start counts once it runs."""
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        events.put(number)
+
+    before = {number: signal.signal(number, keep) for number in (*ENDING, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        print(f"twinroute: {on_one_line(text)}", file=sys.stderr, flush=True)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, if it started this process and asks to be told (sd_notify(3))."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path.startswith(("/", "@")):
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect("\0" + path[1:] if path[0] == "@" else path)
+        sender.send(state.encode())

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// Answers the set-up functions of core/backend.h: cores, ports, packet buffers on the ports' NUMA
+// nodes, rings with one producer and one consumer, and memory for tables.
+#include "env.h"
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define POOL_CACHE 256      // buffers that a unit keeps for itself
+#define DATA_BYTES_MIN 2048 // drivers count receive buffers in units of this or of 1,024
+#define LINK_BYTES 26       // Ethernet header, two VLAN tags, FCS
+
+// Buffers are as large as the longest frame of any port, so that no driver needs two for one.
+static uint16_t data_bytes(const struct io_env *env)
+{
+	uint32_t bytes = DATA_BYTES_MIN;
+
+	for (uint16_t i = 0; i < env->ports; i++)
+		bytes = RTE_MAX(bytes, env->config.config.port[i].mtu + (uint32_t)LINK_BYTES);
+	return (uint16_t)(RTE_ALIGN_CEIL(bytes, 1024) + RTE_PKTMBUF_HEADROOM);
+}
+
+struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)
+{
+	static unsigned number;
+	unsigned index = node < 0 || node >= RTE_MAX_NUMA_NODES ? 0 : (unsigned)node;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (env->pool[index])
+		return env->pool[index];
+	snprintf(name, sizeof(name), "tr_%u_%u", number++, index);
+	env->pool[index] = rte_pktmbuf_pool_create(name, env->config.buffers, POOL_CACHE, 0,
+		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node);
+	if (!env->pool[index])
+		tr_say(error, rte_errno, "no memory for %u packet buffers of %u bytes: %s",
+			env->config.buffers, data_bytes(env), rte_strerror(rte_errno));
+	return env->pool[index];
+}
+
+// --- core/backend.h ------------------------------------------------------------------------------
+struct io_core *tr_io_core(struct io_env *env, unsigned unit)
+{
+	return unit < env->units ? &env->unit[unit].core : NULL;
+}
+
+struct io_port *tr_io_port(struct io_env *env, unsigned port)
+{
+	return port < env->ports ? &env->port[port].io : NULL;
+}
+
+struct io_pool *tr_io_pool(struct io_env *env)
+{
+	unsigned index = 0;
+
+	while (index < RTE_MAX_NUMA_NODES - 1 && !env->pool[index])
+		index++;
+	return (struct io_pool *)env->pool[index];
+}
+
+struct io_ring *tr_io_ring_new(struct io_env *env, uint32_t capacity, unsigned consumer)
+{
+	// A ring of exact size has room for one more than it takes.
+	ssize_t bytes = rte_ring_get_memsize(rte_align32pow2(capacity + 1));
+	struct rte_ring *ring;
+	char name[RTE_RING_NAMESIZE];
+	int code;
+
+	(void)env;
+	ring = bytes > 0 ? rte_zmalloc("twinroute ring", (size_t)bytes, RTE_CACHE_LINE_SIZE) : NULL;
+	if (!ring) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "tr_unit_%u", consumer);
+	code = rte_ring_init(ring, name, capacity, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+	if (code) {
+		rte_free(ring);
+		errno = -code;
+		return NULL;
+	}
+	return (struct io_ring *)ring;
+}
+
+void tr_io_ring_free(struct io_ring *ring)
+{
+	rte_free(ring);
+}
+
+static size_t whole_pages(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+void *tr_io_table_alloc(struct io_env *env, size_t bytes)
+{
+	size_t pages = whole_pages(bytes);
+	void *table = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)env;
+	if (table == MAP_FAILED)
+		return NULL;
+	// Only advice: a kernel without huge pages refuses it.
+	(void)madvise(table, pages, MADV_HUGEPAGE);
+	return table;
+}
+
+void tr_io_table_free(struct io_env *env, void *table, size_t bytes)
+{
+	(void)env;
+	if (table)
+		munmap(table, whole_pages(bytes));
+}
+
+void tr_io_table_guard(struct io_env *env, void *table, size_t bytes, enum io_access access)
+{
+	(void)env;
+	(void)table;
+	(void)bytes;
+	(void)access;
+}

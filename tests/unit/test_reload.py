@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""A reload leaves a router as a fresh one with the new configuration is, or as it was."""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twinroute.config import Config, build_config
+from twinroute.errors import ConfigError, InputError
+from twinroute.reload import difference, reload
+from twinroute.sim import Bench, BenchError
+
+PORTS = {"p0": {"address": "10.0.0.1/24"}, "p1": {"address": ["10.0.1.1/24", "10.0.2.1/24"]}}
+GATEWAYS = ["10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.2.2"]
+# Few prefixes, some inside others and some of the same as connected subnets, so that much collides.
+PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.1.0/24", "100.0.0.0/8", "100.1.0.0/16", "100.1.1.1/32"]
+
+targets = st.one_of(
+    st.fixed_dictionaries({"via": st.sampled_from(GATEWAYS)}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["blackhole", "unreachable", "prohibit"])}),
+)
+routes = st.dictionaries(
+    st.sampled_from(PREFIXES), st.tuples(targets, st.sampled_from([1, 20, 255])), max_size=6
+).map(lambda found: [{"to": to, **one, "preference": n} for to, (one, n) in found.items()])
+neighbors = st.dictionaries(st.sampled_from(GATEWAYS), st.integers(1, 3), max_size=4).map(
+    lambda found: [
+        {
+            "port": "p0" if address.startswith("10.0.0.") else "p1",
+            "address": address,
+            "mac": f"02:00:00:00:00:{n:02x}",
+        }
+        for address, n in found.items()
+    ]
+)
+slow_paths = st.fixed_dictionaries(
+    {},
+    optional={
+        "arp_retries": st.integers(1, 4),
+        "arp_retry_ms": st.integers(1, 3),
+        "icmp_errors_per_s": st.sampled_from([0, 1, 1000]),
+    },
+)
+fixed = st.sampled_from(
+    [
+        {"fast_path": {"units": 2}},
+        {"slow_path": {"punt_ring": 64}},
+        {"router": {"name": "other"}},
+        {"port": {**PORTS, "p0": {"address": "10.0.0.1/24", "mtu": 1400}}},
+        {"port": {**PORTS, "p2": {"address": "10.0.9.1/24"}}},
+        {"port": {"p1": PORTS["p1"], "p0": PORTS["p0"]}},
+        {"port": {**PORTS, "p0": {"address": "10.0.0.1/25"}}},
+        {"sim": {"buffers": 100}},
+        {"metrics": {"listen": 9600}},
+        {"control": {"socket": "/run/x.sock"}},
+    ]
+)
+tables = st.builds(
+    lambda a, b, c: {"port": PORTS, "route": a, "neighbor": b, "slow_path": c},
+    routes,
+    neighbors,
+    slow_paths,
+)
+
+
+def router_of(config: Config) -> tuple[Bench, Any]:
+    bench = Bench()
+    router = bench.router(config)
+    bench.settle()
+    return bench, router
+
+
+def state(router: Any) -> tuple[Any, ...]:
+    """Return all that a configuration says of a router and that may change."""
+    static = [one for one in router.neighbors() if one.static]
+    hops = router.lookup([*GATEWAYS, "100.1.1.1", "100.1.1.2", "100.2.0.0", "10.0.1.77", "9.9.9.9"])
+    return (
+        router.routes(all=True),
+        sorted(static, key=lambda one: (one.port, one.address)),
+        hops,
+        router.table_info().routes,
+    )
+
+
+@given(tables, tables)
+def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
+    old, new = build_config(old_tables), build_config(new_tables)
+    bench, router = router_of(old)
+    done = reload(router, "sim", old, new)
+    bench.settle()
+    assert state(router) == state(router_of(new)[1])
+    assert set(done.settings) == {
+        name
+        for name in ("arp_retries", "arp_retry_ms", "icmp_errors_per_s")
+        if getattr(old.slow_path, name) != getattr(new.slow_path, name)
+    }
+    again = difference(router, new, new)
+    assert (len(again.routes), again.neighbors_set, again.neighbors_deleted) == (0, [], [])
+
+
+@given(tables, tables, fixed)
+def test_a_refused_reload_changes_nothing(old_tables, new_tables, beyond):
+    old, new = build_config(old_tables), build_config({**new_tables, **beyond})
+    bench, router = router_of(old)
+    before = state(router), router.table_info()
+    with pytest.raises(ConfigError) as refusal:
+        reload(router, "sim", old, new)
+    bench.settle()
+    assert (state(router), router.table_info()) == before
+    assert all("while the router runs" in line for line in refusal.value.problems)
+    key = next(iter(beyond))
+    assert any(f": {key}" in line for line in refusal.value.problems)
+
+
+@given(tables, st.lists(st.sampled_from(PREFIXES), unique=True, max_size=4))
+def test_what_was_added_by_hand_stays(old_tables, prefixes):
+    old, new = build_config(old_tables), build_config({"port": PORTS})
+    bench, router = router_of(old)
+    for prefix in prefixes:
+        router.route_add(prefix, kind="prohibit", preference=0)
+    bench.settle()
+    reload(router, "sim", old, new)
+    bench.settle()
+    assert {route.to for route in router.routes(all=True) if route.source == "api"} == {
+        IPv4Network(prefix) for prefix in prefixes
+    }
+    assert [route for route in router.routes(all=True) if route.source == "config"] == []
+
+
+@settings(max_examples=20)
+@given(tables)
+def test_the_other_backends_table_does_not_count(old_tables):
+    old = build_config(old_tables)
+    new = build_config({**old_tables, "dpdk": {"memory_mb": 77}})
+    _, router = router_of(old)
+    assert reload(router, "sim", old, new).summary()["routes_set"] == 0
+    with pytest.raises(ConfigError, match=r"dpdk\.memory_mb = 77"):
+        reload(router, "dpdk", old, new)
+
+
+def with_file(path: Path, text: str, **tables: Any) -> Config:
+    path.write_text(text)
+    file = {"path": str(path), "via": ["10.0.0.2", "10.0.1.2"]}
+    return build_config({"port": PORTS, "route_file": [file], **tables})
+
+
+def test_route_files_are_compared_too(tmp_path: Path):
+    path = tmp_path / "routes.txt"
+    lines = [f"100.{n // 256}.{n % 256}.0/24\n" for n in range(3000)]
+    config = with_file(path, "".join(lines))
+    bench, router = router_of(config)
+    del lines[2000:]
+    lines[-1] = "blackhole 100.7.207.0/24\n"  # others take their gateways in turn as before
+    config = with_file(path, "".join([*lines, "100.0.9.0/24 via 10.0.2.2\n"]))  # the last counts
+    assert reload(router, "sim", config, config).summary() == {
+        "routes_set": 2,
+        "routes_deleted": 1000,
+        "neighbors_set": 0,
+        "neighbors_deleted": 0,
+        "settings": {},
+    }
+    bench.settle()
+    assert state(router) == state(router_of(config)[1])
+
+
+def test_a_wrong_line_of_a_route_file_changes_nothing(tmp_path: Path):
+    old = build_config({"port": PORTS, "route": [{"to": "100.0.0.0/8", "via": "10.0.0.2"}]})
+    bench, router = router_of(old)
+    before = state(router)
+    new = with_file(tmp_path / "r.txt", "101.0.0.0/8\nnonsense\n")
+    with pytest.raises(InputError, match=r"r\.txt:2: 'nonsense'"):
+        reload(router, "sim", old, new)
+    bench.settle()
+    assert state(router) == before
+
+
+def test_settings_take_effect(tmp_path: Path):
+    old = build_config({"port": PORTS, "slow_path": {"arp_retries": 1, "arp_retry_ms": 1}})
+    bench = Bench()
+    router = bench.router(old)
+    a, b = bench.host("a", "10.0.0.2/24"), bench.station("b")
+    bench.link(a, router.port("p0"))
+    bench.link(b, router.port("p1"))
+    bench.settle()
+    new = build_config({"port": PORTS, "slow_path": {"arp_retries": 5, "arp_retry_ms": 1}})
+    reload(router, "sim", old, new)
+    bench.settle()
+
+    from tests import packets as p
+
+    a.send(p.ether(router.port("p0").mac, a.mac, p.ipv4("10.0.0.2", "10.0.1.9", bytes(20))))
+    bench.run(us=1_000_000)
+    assert len([one for one in b.received() if one.data[12:14] == b"\x08\x06"]) == 5
+
+
+def test_a_route_that_the_router_refuses_changes_nothing():
+    old = build_config({"port": PORTS})
+    _, router = router_of(old)
+    new = build_config({"port": PORTS, "neighbor": []})
+    gateway = {"to": "1.0.0.0/8", "via": "10.0.0.9"}
+    other = build_config({"port": {"p0": {"address": "10.0.0.1/24"}}, "route": [gateway]})
+    wrong = new.model_copy(
+        update={"routes": [other.routes[0].model_copy(update={"via": "9.9.9.9"})]}
+    )
+    with pytest.raises(BenchError, match="gateway on a connected subnet expected"):
+        reload(router, "sim", old, wrong)
+    assert router.table_info().pending == 0

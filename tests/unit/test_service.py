@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""The life of a running router: ready, signals, failures, and nothing left behind."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.control_bed import TABLES, toml
+from twinroute import service
+from twinroute.cli import main
+from twinroute.config import Config, load_config
+from twinroute.control_client import ControlClient
+from twinroute.control_server import ControlServer
+from twinroute.errors import Failure, TwinrouteError
+from twinroute.sim import Bench
+from twinroute.sim.target import BenchTarget
+from twinroute.socket_file import SocketFile
+
+
+class Engine(BenchTarget):
+    """An engine that is a bench, and keeps what is done to it."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(Bench.from_config(config))
+        self.life: list[str] = []
+        self.wrong: str | None = None
+
+    def start(self) -> None:
+        self.life.append("start")
+
+    def stop(self) -> int:
+        self.life.append("stop")
+        return 3
+
+    def problem(self) -> str | None:
+        return self.wrong
+
+
+class Bed:
+    """Runs serve() in this thread and a visitor in another, once it is ready."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.file = folder / "r1.toml"
+        self.socket = folder / "run" / "r1.sock"
+        self.write({})
+        self.engines: list[Engine] = []
+        self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notified.bind(str(folder / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
+
+    def write(self, tables: dict) -> None:
+        control = {"control": {"socket": str(self.socket)}}
+        self.file.write_text(toml({**TABLES, **control, **tables}))
+
+    def heard(self) -> str:
+        return self.notified.recv(100).decode()
+
+    def make(self, config: Config) -> Engine:
+        self.engines.append(Engine(config))
+        return self.engines[-1]
+
+    def serve(self, visit: Callable[[], object]) -> int:
+        raised: list[BaseException] = []
+
+        def visitor() -> None:
+            try:
+                assert self.heard() == "READY=1"
+                visit()
+            except BaseException as error:
+                raised.append(error)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        thread = threading.Thread(target=visitor)
+        thread.start()
+        try:
+            return service.serve(load_config(self.file), self.make)
+        finally:
+            thread.join()
+            assert not self.socket.parent.exists()
+            if raised:
+                raise raised[0]
+
+
+@pytest.fixture
+def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = Bed(tmp_path, monkeypatch)
+    yield made
+    made.notified.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_start_serve_and_stop(life: Bed, capsys, number: int):
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+
+    def visit() -> None:
+        with ControlClient(life.socket) as client:
+            assert client.call("ping")["name"] == "r1"
+            os.kill(os.getpid(), number)
+            assert life.heard() == "STOPPING=1"
+
+    assert life.serve(visit) == 0
+    assert life.engines[0].life == ["start", "stop"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"twinroute: r1 ready: 2 ports, control {life.socket}",
+        "twinroute: stopped with 3 packets still held",
+    ]
+    after = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    assert after == handlers
+
+
+def test_sighup_reloads(life: Bed, capsys):
+    def visit() -> None:
+        changes: list[dict] = [{"route": []}, {"fast_path": {"units": 2}}]
+        for tables in changes:
+            life.write(tables)
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert (life.heard(), life.heard()) == ("RELOADING=1", "READY=1")
+        with ControlClient(life.socket) as client:
+            assert client.call("show.config")["config"]["routes"] == []
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert life.serve(visit) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "twinroute: reloaded: 1 route deleted"
+    assert lines[2].startswith(f"twinroute: reload refused: {life.file}: fast_path.units = 2: ")
+
+
+def test_metrics_when_asked_for(life: Bed, capsys):
+    life.write({"metrics": {"listen": 0}})
+    assert life.serve(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 0
+    assert ", metrics http://127.0.0.1:" in capsys.readouterr().err
+
+
+def test_a_second_instance_is_refused_before_it_does_anything(life: Bed):
+    def visit() -> None:
+        with pytest.raises(TwinrouteError, match="another twinroute runs with this control socket"):
+            SocketFile(life.socket)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert life.serve(visit) == 0
+
+
+def test_an_engine_that_cannot_start_leaves_nothing(life: Bed, monkeypatch):
+    def refuse(engine: Engine) -> None:
+        raise TwinrouteError("no such device")
+
+    monkeypatch.setattr(Engine, "start", refuse)
+    with pytest.raises(TwinrouteError, match="no such device"):
+        service.serve(load_config(life.file), life.make)
+    assert life.engines[0].life == ["stop"]
+    assert not life.socket.parent.exists()
+
+
+def test_an_engine_that_cannot_be_made_leaves_nothing(life: Bed):
+    def refuse(config: Config) -> Engine:
+        raise TwinrouteError("no memory")
+
+    with pytest.raises(TwinrouteError, match="no memory"):
+        service.serve(load_config(life.file), refuse)
+    assert not life.socket.parent.exists()
+
+
+def test_a_crash_of_the_management_stops_everything(life: Bed, monkeypatch, capsys):
+    async def crash(server: ControlServer) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(ControlServer, "_serve", crash)
+    with pytest.raises(Failure, match="the management has failed: RuntimeError: boom"):
+        life.serve(lambda: None)
+    assert life.engines[0].life == ["start", "stop"]
+    assert "RuntimeError: boom" in capsys.readouterr().err
+
+
+def test_an_engine_that_fails_ends_the_process(life: Bed, monkeypatch):
+    monkeypatch.setattr(service, "WATCH_S", 0.01)
+
+    def visit() -> None:
+        life.engines[0].wrong = "unit 0 is gone"
+
+    with pytest.raises(Failure, match="the router has failed: unit 0 is gone"):
+        life.serve(visit)
+    assert life.engines[0].life == ["start", "stop"]
+
+
+def test_a_failure_is_one_line_and_status_1(life: Bed, monkeypatch, capsys):
+    def fail(args: object) -> int:
+        raise Failure("the router has failed: oops")
+
+    monkeypatch.setattr("twinroute.dpdk.run.run", fail)
+    assert main(["run", str(life.file)]) == 1
+    assert capsys.readouterr().err == "twinroute: error: the router has failed: oops\n"
