@@ -265,8 +265,8 @@ static void share_tx(struct tr_dpdk_port *port, uint16_t most)
 	port->io.shared_tx = most < units ? (uint16_t)(most - 1) : UINT16_MAX;
 }
 
-// The kernel spreads frames over all sockets of net_af_packet, so every one has to be polled: by the
-// slow path too, whose own unit forwards whatever it gets.
+// The kernel spreads frames over all sockets of net_af_packet, so every one has to be polled: by
+// the slow path too, whose own unit forwards whatever it gets.
 static int count_rx(struct tr_dpdk_port *port, char *error)
 {
 	uint16_t units = port->env->units, most = port->info.max_rx_queues;
