@@ -51,7 +51,7 @@ def _iommu(machine: Machine, wants: Wants, needed: bool) -> Finding:
     given = [word for word in machine.read("/proc/cmdline").split() if word.startswith(OPTIONS)]
     line = f"kernel command line: {listed(given, 'says nothing of it')}"
     if machine.iommu:
-        units = listed(machine.names("/sys/class/iommu"), "on")
+        units = listed(machine.names("/sys/class/iommu"))
         groups = len(machine.names("/sys/kernel/iommu_groups"))
         return iommu.ok(point, f"{units}; {groups} groups; {line}")
     if not needed:

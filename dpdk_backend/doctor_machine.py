@@ -166,8 +166,8 @@ class Machine:
 
     @property
     def iommu(self) -> bool:
-        """Whether an IOMMU is at work."""
-        return bool(self.names("/sys/class/iommu") or self.names("/sys/kernel/iommu_groups"))
+        """Whether an IOMMU is at work; groups are no sign, VFIO makes some without one."""
+        return bool(self.names("/sys/class/iommu"))
 
     @property
     def noiommu(self) -> bool:
