@@ -222,6 +222,14 @@ def test_exactly_the_mtu_and_one_more(mtu: int) -> None:
     assert dropped(bench) == {"fragmented": 1}
 
 
+@pytest.mark.parametrize("mtu", [68, 69, 75, 620, 1500])
+def test_exactly_the_mtu_with_options(mtu: int) -> None:
+    """The slow path sends it on."""
+    for over in (0, 1):
+        packet = datagram(mtu - 28 + over, options=b"\x9f\x06abcd\x01")
+        check(packet, send(bed(mtu), packet), mtu)
+
+
 @pytest.mark.parametrize("mtu", [68, 620, 1500])
 @pytest.mark.parametrize("fragment", [p.DF, p.DF | p.MF, p.DF | RESERVED])
 def test_what_may_not_be_cut_is_not(mtu: int, fragment: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tests import packets as p
 from tests import worlds as w
-from tests.answers import MAC, SILENCE, dropped, error_to_h1, icmp_error, only
+from tests.answers import MAC, SILENCE, asks, dropped, error_to_h1, icmp_error, only, told
 from twinroute.sim import Bench
 
 UDP = p.udp(1024, 9, bytes(range(32)))
@@ -160,6 +160,21 @@ def test_the_error_takes_the_way_to_the_source(
     assert w.exchange(bench, w.P1, [frame(packet)]) == expected
 
 
+def test_the_sender_is_the_address_in_the_gateways_subnet() -> None:
+    bench = Bench(guard_tables=True)
+    port = {"address": ["10.1.0.1/24", "10.8.0.1/24"], "mac": w.M1}
+    route = [{"to": "198.19.0.0/16", "via": "10.8.0.254"}]
+    neighbor = [{"port": "p1", "address": "10.8.0.254", "mac": w.g1}]
+    router = bench.router(port={"p1": port}, route=route, neighbor=neighbor)
+    bench.link(bench.station("s"), router.port("p1"))
+    bench.settle()
+    packet = p.ipv4("198.19.0.9", w.U, UDP)
+    bench.port("p1").send(frame(packet))
+    bench.run_until_idle()
+    error = p.ether(w.g1, w.M1, icmp_error(packet, 3, 0, sender="10.8.0.1"))
+    assert w.received(bench, "p1") == [error]
+
+
 @pytest.mark.parametrize("mtu", [68, 69, 575, 576, 577, 1499])
 def test_the_mtu_of_the_next_hop_is_told(mtu: int) -> None:
     """RFC 1191 4: in the low 16 bits; exactly so long a packet passes."""
@@ -191,3 +206,27 @@ def test_with_a_default_route_the_packet_goes_on() -> None:
 def test_icmp_queries_get_errors(bench: Bench, kind: int) -> None:
     packet = p.ipv4(w.H1, w.U, p.icmp(kind), protocol=p.ICMP)
     assert w.exchange(bench, w.P1, [frame(packet)]) == only(p1=[error_to_h1(packet, 3, 0)])
+
+
+def test_an_error_for_a_source_that_is_not_resolved_waits() -> None:
+    bench = w.bed(resolved=False)
+    source = "10.3.0.9"
+    lost = p.ipv4(source, w.U, p.udp(1024, 9))
+    bench.port(w.P1).send(p.ether(w.M1, w.h1, lost))
+    bench.run(us=1)
+    assert [w.received(bench, port) for port in (w.P1, w.P2, w.P3)] == [
+        [],
+        [],
+        [asks(w.P3, source)],
+    ]
+    bench.port(w.P3).send(told(w.P3, w.h3, source))
+    bench.run_until_idle()
+    error = p.ether(w.h3, w.M3, icmp_error(lost, 3, 0, sender=w.R3))
+    assert w.received(bench, w.P3)[1:] == [error]
+    assert dropped(bench) == {"no_route": 1, "arp_done": 1}
+
+
+def test_no_error_about_an_error_that_finds_nobody() -> None:
+    bench = w.bed(resolved=False, slow={"arp_retry_ms": 1})
+    assert w.exchange(bench, w.P1, [transit(dst=w.U)]) == only(p1=[asks(w.P1, w.H1)] * 3)
+    assert dropped(bench) == {"no_route": 1, "neighbor_failed": 1}

@@ -204,6 +204,14 @@ def test_nobody_else_may_have_no_source(name: str) -> None:
     assert dropped(world[0]) == {"martian_source": 1}
 
 
+def test_padding_makes_no_port() -> None:
+    """The datagram ends before its destination port; what would be one is the link's."""
+    world = bed()
+    frame = to_router(w.R1, src="0.0.0.0", payload=DHCP[:3])
+    assert deliver(world, frame + DHCP[3:]) == SILENCE
+    assert dropped(world[0]) == {"martian_source": 1}
+
+
 # --- ARP and the stack ----------------------------------------------------------------------------
 
 

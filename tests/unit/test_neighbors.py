@@ -131,6 +131,15 @@ def test_an_answer_at_another_port_does_not_count(port: str) -> None:
     assert dropped(bench) == {"arp_done": 1, "neighbor_failed": 1}
 
 
+def test_the_same_address_at_another_port_is_another_neighbor() -> None:
+    bench = bed(neighbors=4)
+    bench.only.neighbor_set(w.P3, w.H2, w.h3)
+    bench.port(w.P1).send(frame())
+    bench.run(us=1)
+    assert w.received(bench, w.P2) == [asks(w.P2, w.H2)]
+    assert w.received(bench, w.P3) == []
+
+
 def test_what_waits_is_routed_by_the_routes_of_the_answer() -> None:
     bench = bed()
     bench.only.neighbor_set(w.P3, w.G3, w.g3)
@@ -216,30 +225,6 @@ def test_many_packets_do_not_mean_many_requests() -> None:
 def test_no_request_for_what_is_no_neighbor(destination: str) -> None:
     """RFC 1812 4.2.3.1."""
     assert w.exchange(bed(), w.P1, [frame(destination)]) == SILENCE
-
-
-def test_an_error_for_a_source_that_is_not_resolved_waits() -> None:
-    bench = w.bed(resolved=False)
-    source = "10.3.0.9"
-    lost = p.ipv4(source, w.U, p.udp(1024, 9))
-    bench.port(w.P1).send(p.ether(w.M1, w.h1, lost))
-    bench.run(us=1)
-    assert [w.received(bench, port) for port in (w.P1, w.P2, w.P3)] == [
-        [],
-        [],
-        [asks(w.P3, source)],
-    ]
-    bench.port(w.P3).send(told(w.P3, w.h3, source))
-    bench.run_until_idle()
-    error = p.ether(w.h3, w.M3, answers.icmp_error(lost, 3, 0, sender=w.R3))
-    assert w.received(bench, w.P3)[1:] == [error]
-    assert dropped(bench) == {"no_route": 1, "arp_done": 1}
-
-
-def test_no_error_about_an_error_that_finds_nobody() -> None:
-    bench = w.bed(resolved=False, slow={"arp_retry_ms": 1})
-    assert w.exchange(bench, w.P1, [frame(w.U)]) == only(p1=[asks(w.P1, w.H1)] * 3)
-    assert dropped(bench) == {"no_route": 1, "neighbor_failed": 1}
 
 
 # --- ageing ---------------------------------------------------------------------------------------

@@ -323,6 +323,14 @@ def test_a_bad_gateway_of_the_list(load: Load, bench: Bench) -> None:
     assert load(text.splitlines()[0], [G1, "10.9.0.1"]) == ONE
 
 
+def test_a_gateway_found_good_is_checked_with_its_port(load: Load, bench: Bench) -> None:
+    """What the parser keeps in mind of a gateway holds for the port that the line named."""
+    for host in range(2, 255):
+        good, bad = f"100.0.0.0/24 via 10.2.0.{host}", f"100.0.1.0/24 via 10.2.0.{host} dev p1"
+        with pytest.raises(InputError, match=f"txt:2: .*{re.escape(OTHER_PORT)}"):
+            load(f"{good}\n{bad}\n")
+
+
 def test_a_long_line_is_quoted_in_part(load: Load, bench: Bench) -> None:
     with pytest.raises(InputError) as caught:
         load("x" * 100_000)
