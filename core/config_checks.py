@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinroute import config_devices
 from twinroute.config_errors import Place, place_text
 
 if TYPE_CHECKING:
@@ -182,19 +183,31 @@ def _dpdk(config: "Config") -> Problems:
     dpdk, units = config.dpdk, config.fast_path.units
     if dpdk.cores and len(dpdk.cores) != units:
         yield ("dpdk", "cores"), f"a CPU for each of the {units} units of [fast_path]"
-    devices: dict[str, str] = {}
+    yield from _devices(config)
     twins: dict[tuple[str, str], str] = {}
     for name, port in dpdk.port.items():
-        first = devices.setdefault(port.device.partition(",")[0].lower(), name)
-        if first != name:
-            other = place_text(("dpdk", "port", first))
-            yield ("dpdk", "port", name, "device"), f"another device: {other} has this one"
         first = twins.setdefault((port.twin_netns, port.twin_name), name) if port.twin else name
         if first != name:
             other = place_text(("dpdk", "port", first))
             yield ("dpdk", "port", name, "twin_name"), f"another name: {other} has this one"
     if dpdk.port and (missing := [name for name in config.ports if name not in dpdk.port]):
         yield ("dpdk", "port"), f"a device for every port, none for {', '.join(missing)}"
+
+
+def _devices(config: "Config") -> Problems:
+    """Find ports with one device, also where it is written in two ways."""
+    names: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for name, port in config.dpdk.port.items():
+        first, what = names.setdefault(config_devices.same_name(port.device), name), "this one"
+        if first == name:
+            for claim in config_devices.claims(port.device):
+                owner = owners.setdefault(claim, name)
+                if owner != name:
+                    first, what = owner, claim
+        if first != name:
+            other = place_text(("dpdk", "port", first))
+            yield ("dpdk", "port", name, "device"), f"another device: {other} has {what}"
 
 
 def _unreadable(path: Path) -> str | None:

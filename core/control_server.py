@@ -83,6 +83,9 @@ class ControlServer:
         try:
             await self._end.wait()
         finally:
+            # One that is being accepted gets its connection before the server is closed to it.
+            self._loop.remove_reader(self._listener.socket)
+            await asyncio.sleep(0)
             server.close()
             while self._clients:
                 for client in self._clients:
@@ -91,10 +94,22 @@ class ControlServer:
 
     # --- a client ---------------------------------------------------------------------------------
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Attend to a client, known from here on: one that comes at the end is cut off, too."""
+        transport = writer.transport
+        if self._end.is_set():
+            transport.abort()
+            return
+
+        def forget(task: asyncio.Task[None]) -> None:
+            self._clients.discard(task)
+            transport.abort()  # of one that was cancelled before its first step
+
+        task = asyncio.create_task(self._attend(reader, writer))
         self._clients.add(task)
+        task.add_done_callback(forget)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _Client(self._controller, reader, writer, self._stall_s)
         try:
             if len(self._clients) > CLIENTS_MAX:
@@ -105,7 +120,6 @@ class ControlServer:
             pass  # it is gone, does not read, or the server stops
         finally:
             await client.close()
-            self._clients.discard(task)
 
 
 class _Client:

@@ -15,8 +15,9 @@ from twinroute import routes
 from twinroute.config import Config, Neighbor
 from twinroute.config_errors import Place, as_toml, place_text
 from twinroute.errors import ConfigError
-from twinroute.router_api import LIVE_SETTINGS, RouterApi
+from twinroute.router_api import RouterApi
 from twinroute.routes import Array
+from twinroute.settings import LIVE_SETTINGS
 
 BACKENDS = ("sim", "dpdk")
 ROUTE_VALUES = ("gateway", "port", "kind", "preference")

@@ -24,12 +24,7 @@ from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import InputError, TwinrouteError
 from twinroute.native import Native
 from twinroute.routes import Array, Hop, RouteInfo
-
-# What `[slow_path]` may change while the router runs.
-LIVE_SETTINGS = (
-    *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
-    *("icmp_errors_per_s", "icmp_errors_burst"),
-)
+from twinroute.settings import fill_live_settings
 
 
 @dataclass(frozen=True)
@@ -345,12 +340,7 @@ class RouterApi(ABC):
     def settings_set(self, slow_path: SlowPath) -> None:
         """Change what LIVE_SETTINGS names to what it is in `slow_path`."""
         out = self.native.ffi.new("struct tr_settings *")
-        out.arp_retries = slow_path.arp_retries
-        out.arp_retry_ms = slow_path.arp_retry_ms
-        out.arp_lifetime_ms = round(slow_path.arp_lifetime_s * 1000)
-        out.arp_failed_ms = round(slow_path.arp_failed_s * 1000)
-        out.icmp_errors_per_s = slow_path.icmp_errors_per_s
-        out.icmp_errors_burst = slow_path.icmp_errors_burst
+        fill_live_settings(slow_path, out)
         post = self.native.lib.tr_settings_post
         self._post(lambda: post(self.info.pointer, out), "settings")
 

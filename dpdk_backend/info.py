@@ -73,20 +73,15 @@ class TraceEvent:
     port: str | None  # by which the packet came, None: made here
 
 
-def c_text(text: Any) -> str:
-    """Copy a C string."""
-    return str(ffi.string(text).decode("utf-8", "replace"))
-
-
 def port_info(pointer: Any, index: int, name: str) -> PortInfo:
     """Ask the C engine for a port."""
     out = ffi.new("struct tr_dpdk_port_info *")
     lib.tr_engine_port_info(pointer, index, out)
-    why = c_text(out.filters_why) or "the driver has none"
+    why = NATIVE.text(out.filters_why) or "the driver has none"
     return PortInfo(
         name=name,
-        device=c_text(out.device),
-        driver=c_text(out.driver),
+        device=NATIVE.text(out.device),
+        driver=NATIVE.text(out.driver),
         mac=bytes(out.mac).hex(":"),
         mtu=int(out.mtu),
         numa_node=int(out.numa_node) if out.numa_node >= 0 else None,

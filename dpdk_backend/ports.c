@@ -256,6 +256,15 @@ static bool try_filters(struct tr_dpdk_port *port, uint16_t fast_units, char *er
 	return false;
 }
 
+// A transmit queue of net_memif is a receive queue of its peer, which has one for each fast-path
+// unit as this side does. With more, a client is refused, and what a server sends goes astray.
+static uint16_t most_tx(const struct tr_dpdk_port *port)
+{
+	bool is_memif = strcmp(port->info.driver_name, "net_memif") == 0;
+
+	return is_memif ? port->rx_queues : port->info.max_tx_queues;
+}
+
 // At most so many transmit queues: units that find none of their own share the last.
 static void share_tx(struct tr_dpdk_port *port, uint16_t most)
 {
@@ -293,7 +302,7 @@ int tr_port_set_up(struct tr_dpdk_port *port, char *error)
 
 	if (code)
 		return code;
-	share_tx(port, port->info.max_tx_queues);
+	share_tx(port, most_tx(port));
 	if (port->tx_queues == 0)
 		return tr_say(error, EINVAL, "port %s: %s: no transmit queue", name_of(port),
 			port->config->device);

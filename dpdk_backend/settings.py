@@ -5,16 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from twinroute.config import Config
-from twinroute.config import Port as PortConfig
 from twinroute.dpdk._dpdk import ffi, lib
 from twinroute.dpdk.eal import buffers_of
+from twinroute.dpdk.info import NATIVE
 from twinroute.errors import ConfigError
-
-SCATTER = {
-    "drop-out": lib.TR_SCATTER_DROP_OUT,
-    "masks": lib.TR_SCATTER_MASKS,
-    "split": lib.TR_SCATTER_SPLIT,
-}
+from twinroute.settings import fill_config
 
 
 def check_devices(config: Config) -> None:
@@ -30,9 +25,8 @@ def engine_config(config: Config) -> Any:
     """Make a struct tr_dpdk_config from a checked configuration."""
     out = ffi.new("struct tr_dpdk_config *")
     out.buffers = buffers_of(config)
-    _fill_core(config, out.config)
-    for index, (name, port) in enumerate(config.ports.items()):
-        _fill_port(name, port, out.config.port[index])
+    fill_config(NATIVE, config, lib.tr_dpdk_hz(), out.config)
+    for index, name in enumerate(config.ports):
         device, settings = out.port[index], config.dpdk.port[name]
         device.device = settings.device.encode()
         device.rx_descriptors = settings.rx_descriptors
@@ -47,36 +41,3 @@ def engine_config(config: Config) -> Any:
 def netns_path(name: str) -> str:
     """Return the path of a network namespace; a bare name is one of `ip netns`."""
     return name if not name or "/" in name else str(Path("/run/netns") / name)
-
-
-def _fill_core(config: Config, out: Any) -> None:
-    """Fill a struct tr_config but for its ports."""
-    fast, slow, hz = config.fast_path, config.slow_path, lib.tr_dpdk_hz()
-    out.ports = len(config.ports)
-    out.fast_units = fast.units
-    out.burst = fast.burst
-    out.scatter = SCATTER[fast.scatter]
-    out.rebatch = fast.rebatch
-    out.rebatch_cycles = round(fast.rebatch_us * hz / 1e6)
-    out.tx_buffer = fast.tx_buffer
-    out.tx_flush_cycles = round(fast.tx_flush_us * hz / 1e6)
-    out.punt_ring = slow.punt_ring
-    out.neighbors_max = slow.neighbors
-    out.neighbor_pending = slow.neighbor_pending
-    out.arp_retries = slow.arp_retries
-    out.arp_retry_ms = slow.arp_retry_ms
-    out.arp_lifetime_ms = round(slow.arp_lifetime_s * 1000)
-    out.arp_failed_ms = round(slow.arp_failed_s * 1000)
-    out.icmp_errors_per_s = slow.icmp_errors_per_s
-    out.icmp_errors_burst = slow.icmp_errors_burst
-
-
-def _fill_port(name: str, port: PortConfig, out: Any) -> None:
-    """Fill a struct tr_port_config."""
-    out.name = name.encode()
-    out.mac = list(bytes.fromhex(port.mac.replace(":", "")))
-    out.mtu = port.mtu
-    out.addresses = len(port.addresses)
-    for index, interface in enumerate(port.addresses):
-        out.address[index].address = int(interface.ip)
-        out.address[index].bits = interface.network.prefixlen

@@ -39,10 +39,6 @@ class Profile:
     poll: float = 0.0  # cycles of a turn of a unit's loop that finds nothing
     steps: Mapping[str, StepCost] = field(default_factory=dict)
 
-    def cycles(self, us: float) -> int:
-        """Turn microseconds into cycles."""
-        return round(us * self.hz / 1_000_000)
-
     def fill(self, out: Any) -> None:
         """Fill a struct tr_profile."""
         out.functional = self.functional

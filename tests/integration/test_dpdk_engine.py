@@ -298,7 +298,7 @@ config = on_dpdk(w.bed_config(), {}, file_prefix=sys.argv[1], memory_mb=int(sys.
 try:
     eal.start(config)
 except EngineError as error:
-    print(error)
+    sys.exit(str(error))
 """
 
 
@@ -306,18 +306,18 @@ def test_prefix_in_use(bed: RingBed):
     import os
 
     done = in_a_process(START, f"test-{os.getpid()}", "64")
-    assert done.stdout == f"dpdk: file prefix test-{os.getpid()}: another process uses it\n"
+    assert done.stderr == f"dpdk: file prefix test-{os.getpid()}: another process uses it\n"
 
 
 def test_eal_complains_in_one_line():
     done = in_a_process(START, "test-refused", "64", "--in-memory")
-    *_, last = done.stdout.splitlines()  # EAL explains its options before
+    *_, last = done.stderr.splitlines()  # what its options are it says on stdout
     assert last.startswith("dpdk: EAL does not start: EAL: Invalid")
 
 
 def test_more_memory_than_there_is():
     done = in_a_process(START, "test-huge", str(1 << 20))
-    assert done.stdout.startswith("dpdk: memory_mb: 1048576 MiB wanted, ")
+    assert done.stderr.startswith("dpdk: memory_mb: 1048576 MiB wanted, ")
 
 
 def test_nothing_stays_behind():

@@ -223,3 +223,17 @@ def test_a_device_that_is_not_there(router: Router):
     assert done.returncode == 2
     assert re.fullmatch(r"twinroute: error: dpdk: port b: .*\n", done.stderr)
     assert not router.socket.parent.exists()
+
+
+def test_one_interface_for_two_ports(router: Router):
+    router.write(CONFIG.replace("iface={name}b", "iface={name}a"))
+    for word in ("run", "check"):
+        command = router.command(word, str(router.file))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2
+        device = f"net_af_packet1,iface={router.name}a"
+        assert done.stderr == (
+            f'twinroute: error: {router.file}: dpdk.port.b.device = "{device}": expected another'
+            f" device: dpdk.port.a has interface {router.name}a\n"
+        )
+    assert not router.socket.parent.exists()

@@ -84,6 +84,65 @@ def test_refusals(dpdk: dict[str, Any], line: str):
     assert refusal(dpdk) == f"x.toml: {line}"
 
 
+IN_THE_WAY = [
+    ("0000:03:00.0", "03:00.0", "this one"),
+    ("0000:03:00.0", "0000:03:00.0,x=1", "this one"),
+    ("0000:AF:00.0", "0000:af:00.0", "this one"),
+    ("00000000:03:00.0", "0000:03:00.0", "this one"),
+    ("net_tap0", "vdev:net_tap0", "this one"),
+    ("net_af_packet0,iface=veth0", "net_af_packet1,iface=veth0", "interface veth0"),
+    ("net_af_packet0,iface=veth0", "net_af_xdp1,start_queue=1,iface=veth0", "interface veth0"),
+    ("net_af_packet0,iface=veth0", "eth_af_packet1,iface=veth0", "interface veth0"),
+    ("net_pcap0,rx_iface=a,tx_iface=b", "net_pcap1,iface=b", "interface b"),
+    ("net_tap0,iface=tap0", "net_tap1,iface=tap0", "interface tap0"),
+    ("net_tap0,iface=t,remote=veth0", "net_af_packet0,iface=veth0", "interface veth0"),
+    ("net_memif0", "net_memif1,id=0,role=slave", "memif 0 of /run/memif.sock as client"),
+    (
+        "net_memif0,role=server,id=7,socket=/tmp/m.sock",
+        "net_memif1,socket=/tmp/m.sock,id=7,role=master",
+        "memif 7 of /tmp/m.sock as server",
+    ),
+    (
+        "net_memif0,socket=/tmp/m.sock,socket-abstract=no",
+        "net_memif1,socket=/tmp//m.sock,socket-abstract=no",
+        "memif 0 of /tmp/m.sock as client",
+    ),
+    ("net_vhost0,iface=/tmp/v", "net_vhost1,queues=2,iface=/tmp/v", "vhost socket /tmp/v"),
+    ("net_virtio_user0,path=/tmp/v", "virtio_user1,path=/tmp/v", "virtio_user socket /tmp/v"),
+    (
+        "net_virtio_user0,path=/dev/vhost-net,iface=v0",
+        "net_virtio_user1,path=/dev/vhost-net,iface=v0",
+        "interface v0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "what"), IN_THE_WAY)
+def test_one_device_for_two_ports(first: str, second: str, what: str):
+    line = refusal(devices(p0={"device": first}, p1={"device": second}))
+    expected = f"expected another device: dpdk.port.p0 has {what}"
+    assert line == f'x.toml: dpdk.port.p1.device = "{second}": {expected}'
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("0000:03:00.0", "0000:03:00.1"),
+        ("0000:03:00.0", "0001:03:00.0"),
+        ("net_tap0", "net_tap1"),
+        ("net_af_packet0,iface=a", "net_af_packet1,iface=b"),
+        ("net_pcap0,rx_pcap=in.pcap", "net_pcap1,rx_pcap=in.pcap"),
+        ("net_memif0,id=0", "net_memif1,id=1"),
+        ("net_memif0,socket=/tmp/a", "net_memif1,socket=/tmp/b"),
+        ("net_memif0,role=server", "net_memif1,role=client"),
+        ("net_null0,size=64", "net_null1,size=64"),
+        ("net_virtio_user0,path=/dev/vhost-net", "net_virtio_user1,path=/dev/vhost-net"),
+    ],
+)
+def test_two_devices(first: str, second: str):
+    config(devices(p0={"device": first}, p1={"device": second}))
+
+
 def test_same_twin_name_in_two_namespaces():
     config(
         devices(

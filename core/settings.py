@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""A router's configuration as the structs of core/api.h, the same on every backend."""
+
+from typing import Any
+
+from twinroute.config import Config, Port, SlowPath
+from twinroute.native import Native
+
+# What `[slow_path]` may change while the router runs.
+LIVE_SETTINGS = (
+    *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
+    *("icmp_errors_per_s", "icmp_errors_burst"),
+)
+
+
+def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
+    """Fill a struct tr_config from a checked configuration; hz: of the backend's clock."""
+    fast, slow = config.fast_path, config.slow_path
+    out.ports = len(config.ports)
+    for index, (name, port) in enumerate(config.ports.items()):
+        _fill_port(name, port, out.port[index])
+    out.fast_units = fast.units
+    out.burst = fast.burst
+    out.scatter = getattr(native.lib, f"TR_SCATTER_{fast.scatter.upper().replace('-', '_')}")
+    out.rebatch = fast.rebatch
+    out.rebatch_cycles = round(fast.rebatch_us * hz / 1_000_000)
+    out.tx_buffer = fast.tx_buffer
+    out.tx_flush_cycles = round(fast.tx_flush_us * hz / 1_000_000)
+    out.punt_ring = slow.punt_ring
+    out.neighbors_max = slow.neighbors
+    out.neighbor_pending = slow.neighbor_pending
+    fill_live_settings(slow, out)
+
+
+def fill_live_settings(slow: SlowPath, out: Any) -> None:
+    """Fill a struct tr_settings, or the fields of the same names in a struct tr_config."""
+    out.arp_retries = slow.arp_retries
+    out.arp_retry_ms = slow.arp_retry_ms
+    out.arp_lifetime_ms = round(slow.arp_lifetime_s * 1000)
+    out.arp_failed_ms = round(slow.arp_failed_s * 1000)
+    out.icmp_errors_per_s = slow.icmp_errors_per_s
+    out.icmp_errors_burst = slow.icmp_errors_burst
+
+
+def _fill_port(name: str, port: Port, out: Any) -> None:
+    """Fill a struct tr_port_config."""
+    out.name = name.encode()
+    out.mac = list(bytes.fromhex(port.mac.replace(":", "")))
+    out.mtu = port.mtu
+    out.addresses = len(port.addresses)
+    for index, interface in enumerate(port.addresses):
+        out.address[index].address = int(interface.ip)
+        out.address[index].bits = interface.network.prefixlen
