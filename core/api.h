@@ -68,6 +68,14 @@ struct tr_route_change {
 	bool add;
 };
 
+// What becomes of a packet with an IP option (RFC 7126): it goes on as if the option were not
+// there, it is dropped, or the option does what it is for, where the router knows that.
+enum tr_option_policy {
+	TR_OPTION_IGNORE,
+	TR_OPTION_DROP,
+	TR_OPTION_PROCESS,
+};
+
 struct tr_port_address {
 	uint32_t address;
 	uint8_t bits;
@@ -101,6 +109,7 @@ struct tr_config {
 	bool arp_announce;         // one gratuitous ARP request per own address once its link is up
 	uint32_t icmp_errors_per_s; // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
+	uint8_t option_policy[256]; // by option type: enum tr_option_policy
 };
 
 struct tr_step_counters {
@@ -196,6 +205,7 @@ struct tr_settings {
 	uint32_t arp_failed_ms;
 	uint32_t icmp_errors_per_s;
 	uint32_t icmp_errors_burst;
+	uint8_t option_policy[256];
 };
 // The slow path goes by them from its next turn on; timers that run end as they were set. Same
 // return as tr_routes_post.

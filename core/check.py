@@ -222,6 +222,7 @@ def _settings(config: Config) -> Table:
         "slow path",
         f"ring of {slow.punt_ring} packets, {slow.neighbors} neighbours, ICMP errors {limit}",
     )
+    add_row(table, "IP options", _policies(config))
     add_row(
         table,
         "simulator",
@@ -229,3 +230,13 @@ def _settings(config: Config) -> Table:
         + ("neighbours answer ARP" if sim.neighbors == "answer" else "neighbours are silent"),
     )
     return table
+
+
+def _policies(config: Config) -> str:
+    """Tell the options that make a packet be dropped, and those that are processed."""
+    names: dict[str, list[str]] = {"drop": [], "process": []}
+    for name, policy in config.options:
+        names.setdefault(policy, []).append(name)
+    dropped = ", ".join(names["drop"]) or "none"
+    processed = ", ".join(names["process"]) or "none"
+    return f"packets with these are dropped: {dropped}; processed: {processed}"

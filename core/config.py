@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twinroute import config_checks, config_rules
 from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_options import Options
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
 
@@ -204,6 +205,7 @@ class Document(Table):
     router: RouterName = RouterName()
     fast_path: FastPath = FastPath()
     slow_path: SlowPath = SlowPath()
+    options: Options = Options()
     port: Annotated[
         dict[PortName, Port],
         Expected(f"tables [port.NAME] for 1 to {PORTS_MAX} ports"),
@@ -228,6 +230,7 @@ class Config(Table):
     name: str
     fast_path: FastPath
     slow_path: SlowPath
+    options: Options
     ports: dict[str, Port]
     routes: list[Route]
     route_files: list[RouteFile]
@@ -327,6 +330,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         name=name,
         fast_path=tables.fast_path,
         slow_path=tables.slow_path,
+        options=tables.options,
         ports=ports,
         routes=tables.route,
         route_files=[

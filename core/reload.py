@@ -59,7 +59,7 @@ def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Differe
     for neighbor in change.neighbors_set:
         router.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
     if change.settings:
-        router.settings_set(new.slow_path)
+        router.settings_set(new.slow_path, new.options)
     router.routes_apply(change.routes)
     return change
 
@@ -75,7 +75,7 @@ def refusals(backend: str, old: Config, new: Config) -> Iterator[str]:
     source = new.path or "<code>"
     live = {("slow_path", name) for name in LIVE_SETTINGS}
     for place, before, after in _differences((), _fixed(backend, old), _fixed(backend, new)):
-        if place in live or _of_another_port(place, old, new):
+        if place in live or place[0] == "options" or _of_another_port(place, old, new):
             continue
         key = place_text(place)
         if after is ABSENT:
@@ -144,10 +144,16 @@ def difference(router: RouterApi, old: Config, new: Config) -> Difference:
         ],
         settings={
             name: (before, after)
-            for name in LIVE_SETTINGS
-            if (before := getattr(old.slow_path, name)) != (after := getattr(new.slow_path, name))
+            for (name, before), after in zip(_live(old).items(), _live(new).values(), strict=True)
+            if before != after
         },
     )
+
+
+def _live(config: Config) -> dict[str, object]:
+    """Return what is no route or neighbour and may change."""
+    options = {f"options.{name}": value for name, value in config.options}
+    return {name: getattr(config.slow_path, name) for name in LIVE_SETTINGS} | options
 
 
 def route_difference(router: RouterApi, wanted: Array) -> Array:

@@ -4,9 +4,10 @@
 from typing import Any
 
 from twinroute.config import Config, Port, SlowPath
+from twinroute.config_options import option_policies
 from twinroute.native import Native
 
-# What `[slow_path]` may change while the router runs.
+# What of `[slow_path]` may change while the router runs; `[options]` may as a whole.
 LIVE_SETTINGS = (
     *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
     *("icmp_errors_per_s", "icmp_errors_burst"),
@@ -30,6 +31,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending
     fill_live_settings(slow, out)
+    out.option_policy = option_policies(config.options, native.lib)
 
 
 def fill_live_settings(slow: SlowPath, out: Any) -> None:

@@ -33,18 +33,30 @@ def told(port: str, mac: str, address: str) -> bytes:
 
 
 def icmp_error(
-    packet: bytes, kind: int, code: int, rest: int = 0, *, sender: str, mtu: int = 576
+    packet: bytes,
+    kind: int,
+    code: int,
+    rest: int = 0,
+    *,
+    sender: str,
+    mtu: int = 576,
+    to: str | int = 0,
+    options: bytes = b"",
 ) -> bytes:
-    """Return the ICMP error about an IP packet (RFC 1812 4.3.2); `rest` is octets 4 to 7."""
-    quoted = packet[: min(mtu, 576) - 28]
+    """Return the ICMP error about an IP packet (RFC 1812 4.3.2); `rest` is octets 4 to 7.
+
+    to, options: where a source route sends it instead of to the packet's source.
+    """
+    quoted = packet[: min(mtu, 576) - 28 - (len(options) + 3) // 4 * 4]
     return p.ipv4(
         sender,
-        int.from_bytes(packet[12:16]),
+        to or int.from_bytes(packet[12:16]),
         p.icmp(kind, code, struct.pack("!I", rest), quoted),
         protocol=p.ICMP,
         ident=0,
         fragment=p.DF,
         tos=0xC0,
+        options=options,
     )
 
 

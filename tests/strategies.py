@@ -25,6 +25,13 @@ ODD_DESTINATIONS = [
     *("255.255.255.255", "224.0.0.5", "239.1.1.1", "127.0.0.1", "0.0.0.0", "245.0.0.1"),
 ]
 
+# Source routes and a record route that the router may process.
+ROUTES = [
+    b"\x83\x0b\x04" + p.address_bytes(w.R2) + p.address_bytes(w.A1),
+    b"\x89\x07\x08" + p.address_bytes(w.G1),
+    b"\x07\x0f\x04" + bytes(12),
+]
+
 
 @st.composite
 def transit_frames(draw: st.DrawFn) -> bytes:
@@ -56,7 +63,9 @@ def odd_frames(draw: st.DrawFn) -> bytes:
         protocol=draw(st.sampled_from([p.ICMP, p.TCP, p.UDP, 89])),
         fragment=draw(st.sampled_from([0, p.DF, p.MF, 5, p.MF | 7])),
         options=draw(
-            st.sampled_from([b"", b"", b"\x01\x01\x01\x00", b"\x83\x03\x04", b"\x07\x01"])
+            st.sampled_from(
+                [b"", b"", b"", b"\x01\x01\x01\x00", b"\x83\x03\x04", *ROUTES, b"\x1f\1"]
+            )
         ),
         version=draw(st.sampled_from([4, 4, 4, 6])),
         header_checksum=draw(st.sampled_from([None, None, 0, 0xFFFF])),

@@ -24,6 +24,8 @@ BASE = """
 {fast}
 [slow_path]
 {slow}
+[options]
+{options}
 [port.p1]
 address = "10.1.0.1/24"
 mac = "02:00:00:00:01:01"
@@ -74,6 +76,7 @@ def bed_config(
     *,
     fast: Mapping[str, Any] | None = None,
     slow: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
     nic: Mapping[str, Any] | None = None,
     sim: Mapping[str, Any] | None = None,
     mtu1: int = 1500,
@@ -92,6 +95,7 @@ def bed_config(
         BASE.format(
             fast=_lines(fast or {}),
             slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
+            options=_lines(options or {}),
             sim=_lines({"buffers": 65536, **(sim or {})}),
             nic=_lines(ports),
             mtu1=mtu1,

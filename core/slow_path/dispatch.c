@@ -2,8 +2,9 @@
 // First handler of a packet that the fast path punted. The fast path's checks stop at the first
 // one that says "punt", so an IP packet may have more than one reason: a DHCP discover has a zero
 // source and came as a link broadcast. All reasons are thus checked here, whatever it was that
-// brought the packet. Then the next hop says, by the table of this moment, where the packet goes:
-// to the router itself (local.c), on its way (forward.c), or to rest.
+// brought the packet. A packet with options then takes the way round by them (options.c). The next
+// hop says, by the table of this moment, where the packet goes: to the router itself (local.c), on
+// its way (forward.c), or to rest.
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
@@ -123,8 +124,10 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (source != 0 && !is_host(slow, source))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
-	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES || tr_slow_options(slow, pkt))
+	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES)
 		tr_slow_route(slow, pkt, hop);
+	else
+		tr_slow_options(slow, pkt);
 }
 
 void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)

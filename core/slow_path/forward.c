@@ -4,7 +4,8 @@
 // Checks come first and changes last: until everything is known the packet stays as it was
 // received, so an ICMP error quotes it unaltered, and a packet that waits for a neighbour can be
 // routed anew when the answer comes. That needs one order: next hop, TTL, MTU, neighbour; then the
-// TTL goes down, and the packet is sent or cut.
+// options get what they ask for, the TTL goes down, and the packet is sent or cut.
+#include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
@@ -35,9 +36,9 @@ static bool is_way_out(const struct tr_next_hop *hop)
 	return hop->kind == TR_ROUTE_VIA || hop->kind == TR_ROUTE_CONNECTED;
 }
 
-static uint32_t neighbor_of(const struct tr_next_hop *hop, const struct ipv4_header *ip)
+static uint32_t neighbor_of(const struct tr_next_hop *hop, uint32_t destination)
 {
-	return hop->kind == TR_ROUTE_VIA ? hop->gateway : be32(ip->destination_be);
+	return hop->kind == TR_ROUTE_VIA ? hop->gateway : destination;
 }
 
 static bool is_too_long(const struct ipv4_header *ip, const struct tr_next_hop *hop)
@@ -61,7 +62,8 @@ static void send_on(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_
 }
 
 // True if the packet may go by this next hop, else it has been dropped.
-static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
+static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
+	uint32_t destination)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
 	struct dead_end end;
@@ -79,7 +81,7 @@ static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 		return false;
 	}
 	if (!io_link_up(slow->io_port[hop->port])) { // RFC 1812 5.3.12.3
-		bool on_link = neighbor_of(hop, ip) == be32(ip->destination_be);
+		bool on_link = neighbor_of(hop, destination) == destination;
 		tr_slow_icmp_error(slow, pkt, ICMP_UNREACHABLE,
 			on_link ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
 		tr_slow_drop(slow, pkt, TR_DROP_PORT_DOWN);
@@ -96,18 +98,19 @@ static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
 {
-	uint32_t neighbor;
+	uint32_t destination = tr_options_destination(slow, slow_ip(pkt));
+	uint32_t neighbor = neighbor_of(hop, destination);
 	const uint8_t *mac;
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_FORWARD, TR_VERDICT_LIVE);
-	if (!may_pass(slow, pkt, hop))
+	if (!may_pass(slow, pkt, hop, destination))
 		return;
-	neighbor = neighbor_of(hop, slow_ip(pkt));
 	mac = tr_neighbors_find(slow->neighbors, hop->port, neighbor);
 	if (!mac) {
 		tr_neighbors_wait(slow, pkt, hop->port, neighbor);
 		return;
 	}
+	tr_options_record(slow, slow_ip(pkt), hop->port, neighbor);
 	lower_ttl(slow_ip(pkt));
 	tr_count(&slow->counters.forwarded, 1);
 	send_on(slow, pkt, hop, mac);
@@ -116,8 +119,9 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, be32(ip->destination_be));
-	uint32_t neighbor = neighbor_of(hop, ip);
+	uint32_t destination = be32(ip->destination_be);
+	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, destination);
+	uint32_t neighbor = neighbor_of(hop, destination);
 	const uint8_t *mac;
 
 	if (!is_way_out(hop)) {
@@ -128,17 +132,25 @@ void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_FRAGMENTATION_NEEDED);
 		return;
 	}
+	if (neighbor != destination && tr_options_is_strict(slow, ip)) { // RFC 1812 5.2.4.3
+		tr_slow_drop(slow, pkt, TR_DROP_SOURCE_ROUTE_FAILED);
+		return;
+	}
 	mac = tr_neighbors_find(slow->neighbors, hop->port, neighbor);
-	if (mac)
-		send_on(slow, pkt, hop, mac);
-	else
+	if (!mac) {
 		tr_neighbors_wait(slow, pkt, hop->port, neighbor);
+		return;
+	}
+	tr_options_record(slow, slow_ip(pkt), hop->port, neighbor);
+	send_on(slow, pkt, hop, mac);
 }
 
 void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	if (pkt_port(pkt) == TR_NO_PORT)
 		tr_slow_output(slow, pkt);
+	else if (ipv4_header_bytes(slow_ip(pkt)) > IPV4_HEADER_BYTES)
+		tr_slow_options(slow, pkt);
 	else
 		tr_slow_route(slow, pkt,
 			tr_tables_lookup(slow->tables, be32(slow_ip(pkt)->destination_be)));

@@ -4,14 +4,11 @@
 // all; they leave in order of offset and as few as possible. A fragment can be cut again: offsets
 // add up, and its last piece keeps its more-fragments bit.
 #include "slow_path/slow_path.h"
+#include "formats/options.h"
 #include "queues/count.h"
 
 // Enough for a jumbo frame by the smallest MTU with the longest header.
 #define FRAGMENTS_MAX 1280
-
-#define OPTION_END 0
-#define OPTION_NOP 1
-#define OPTION_COPIED 0x80
 
 // How a datagram is cut. The first fragment has the header as it is, the others the shorter one.
 struct cut {
@@ -36,8 +33,8 @@ static uint32_t later_header(const struct ipv4_header *ip, uint8_t *later)
 	memset(later, 0, IPV4_HEADER_BYTES_MAX);
 	memcpy(later, ip, IPV4_HEADER_BYTES);
 	for (uint32_t at = IPV4_HEADER_BYTES; at < end && octet[at] != OPTION_END; at += bytes) {
-		bytes = octet[at] == OPTION_NOP || at + 1 == end ? 1 : octet[at + 1];
-		if (bytes == 0 || bytes > end - at)
+		bytes = option_bytes(octet, at, end);
+		if (bytes == 0)
 			break;
 		if (octet[at] & OPTION_COPIED) {
 			memcpy(later + to, octet + at, bytes);

@@ -2,12 +2,21 @@
 // ICMP errors (RFC 1812 4.3.2) about packets that the slow path is about to drop. Whether one
 // may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limit
 // last, so that a packet which gets no error uses up no token. The packet quoted is as it was
-// received.
+// received. An error about a source-routed packet goes back the way that it came.
+#include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 
 #define ICMP_ERROR_BYTES_MAX 576 // RFC 1812 4.3.2.3: of the whole datagram
 #define ICMP_ERROR_TOS 0xc0      // RFC 1812 4.3.2.5: precedence 6, today CS6; not ECN-capable
 #define HEADERS_BYTES (IPV4_HEADER_BYTES + (uint32_t)sizeof(struct icmp_header))
+
+struct error {
+	struct icmp_header message;
+	uint32_t first; // where it is sent to: the source, unless a source route leads there
+	uint32_t option_bytes;
+	bool is_strict;
+	uint8_t option[OPTIONS_BYTES_MAX]; // that source route
+};
 
 // Echo, router discovery, timestamp, information, mask, extended echo: all others may be errors.
 static bool is_icmp_query(uint8_t type)
@@ -44,8 +53,9 @@ static bool is_subject(const struct tr_slow_path *slow, const struct pkt *pkt)
 		!is_group_route(slow, destination);
 }
 
-// The way back to the source of a packet; NULL if the source is no single host elsewhere. Own
-// addresses, broadcasts of attached networks and martians have other kinds of next hop.
+// The way to the source of a packet, or to the last station on its way here; NULL if that is no
+// single host elsewhere. Own addresses, broadcasts of attached networks and martians have other
+// kinds of next hop.
 static const struct tr_next_hop *way_back(const struct tr_slow_path *slow, uint32_t source)
 {
 	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, source);
@@ -55,17 +65,43 @@ static const struct tr_next_hop *way_back(const struct tr_slow_path *slow, uint3
 	return hop->kind == TR_ROUTE_VIA || hop->kind == TR_ROUTE_CONNECTED ? hop : NULL;
 }
 
+// Reads how the packet came (RFC 1812 4.3.2.6), and what that changes about the message.
+static void trace_back(const struct tr_slow_path *slow, const struct pkt *about,
+	struct error *error)
+{
+	const struct ipv4_header *ip = slow_ip(about);
+	struct icmp_header *message = &error->message;
+	struct tr_options options;
+	struct tr_options_flaw flaw;
+
+	error->first = be32(ip->source_be);
+	if (ip->version_ihl == IPV4_VERSION_IHL)
+		return;
+	flaw = tr_options_read(slow, ip, &options);
+	// RFC 1812 5.2.4.3: no way to an address that came from a source route.
+	if (options.hops && message->type == ICMP_UNREACHABLE &&
+		(message->code == ICMP_NET_UNREACHABLE || message->code == ICMP_HOST_UNREACHABLE))
+		message->code = ICMP_SOURCE_ROUTE_FAILED;
+	// Nobody goes by a source route that is itself the problem.
+	if (flaw.reason == TR_DROP_TWO_SOURCE_ROUTES ||
+		(options.is_strict && !tr_slow_is_own(slow, be32(ip->destination_be))))
+		return;
+	error->option_bytes = tr_options_reverse(slow, ip, &options, error->option, &error->first);
+	error->option_bytes = (error->option_bytes + 3) & ~3u;
+	error->is_strict = error->option_bytes && options.is_strict;
+}
+
 // Fills in a frame of `bytes` IP bytes, but for its Ethernet header.
 static void fill(uint8_t *frame, uint32_t bytes, const struct pkt *about, uint32_t from,
-	const struct icmp_header *message)
+	const struct error *error)
 {
-	const struct ipv4_header *quoted = slow_ip(about);
+	uint32_t header_bytes = IPV4_HEADER_BYTES + error->option_bytes;
 	struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);
-	struct icmp_header *icmp = (struct icmp_header *)(ip + 1);
+	struct icmp_header *icmp = (struct icmp_header *)((uint8_t *)ip + header_bytes);
 
 	memset(frame, 0, ETHER_HEADER_BYTES);
 	*ip = (struct ipv4_header){
-		.version_ihl = IPV4_VERSION_IHL,
+		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
 		.dscp_ecn = ICMP_ERROR_TOS,
 		.total_bytes_be = be16((uint16_t)bytes),
 		.id_be = 0, // RFC 6864 4.1: an atomic datagram needs none
@@ -73,30 +109,35 @@ static void fill(uint8_t *frame, uint32_t bytes, const struct pkt *about, uint32
 		.ttl = IPV4_TTL_DEFAULT,
 		.protocol = IPV4_PROTOCOL_ICMP,
 		.source_be = be32(from),
-		.destination_be = quoted->source_be,
+		.destination_be = be32(error->first),
 	};
-	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
-	*icmp = *message;
-	memcpy(icmp + 1, quoted, bytes - HEADERS_BYTES);
-	icmp->checksum_be = tr_checksum(icmp, bytes - IPV4_HEADER_BYTES);
+	memcpy(ip + 1, error->option, error->option_bytes);
+	ip->checksum_be = tr_checksum(ip, header_bytes);
+	*icmp = error->message;
+	bytes -= header_bytes;
+	memcpy(icmp + 1, slow_ip(about), bytes - sizeof(*icmp));
+	icmp->checksum_be = tr_checksum(icmp, bytes);
 }
 
-static bool send_error(struct tr_slow_path *slow, const struct pkt *about,
-	const struct icmp_header *message)
+static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struct error *error)
 {
-	uint32_t source = be32(slow_ip(about)->source_be);
-	const struct tr_next_hop *hop = way_back(slow, source);
-	uint32_t bytes;
-	uint32_t from;
+	const struct tr_next_hop *hop;
+	uint32_t neighbor, bytes, from;
 	struct pkt *pkt;
 
-	if (!hop || !is_subject(slow, about))
+	trace_back(slow, about, error);
+	hop = way_back(slow, error->first);
+	if (!hop || !tr_slow_is_answerable(slow, be32(slow_ip(about)->source_be)) ||
+		!is_subject(slow, about))
+		return false;
+	neighbor = hop->kind == TR_ROUTE_VIA ? hop->gateway : error->first;
+	if (error->is_strict && neighbor != error->first)
 		return false;
 	// RFC 1812 4.3.2.4: an address of the interface by which the error leaves.
-	from = tr_slow_source(slow, hop->port, hop->kind == TR_ROUTE_VIA ? hop->gateway : source);
+	from = tr_slow_source(slow, hop->port, neighbor);
 	if (from == 0 || !tr_rate_limit_take(&slow->icmp_limit, io_cycles(slow->core)))
 		return false;
-	bytes = HEADERS_BYTES + pkt_bytes(about) - ETHER_HEADER_BYTES;
+	bytes = HEADERS_BYTES + error->option_bytes + pkt_bytes(about) - ETHER_HEADER_BYTES;
 	if (bytes > ICMP_ERROR_BYTES_MAX)
 		bytes = ICMP_ERROR_BYTES_MAX;
 	if (bytes > hop->mtu)
@@ -104,7 +145,7 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about,
 	pkt = tr_slow_make(slow, ETHER_HEADER_BYTES + bytes, about);
 	if (!pkt)
 		return false;
-	fill(pkt_data(pkt), bytes, about, from, message);
+	fill(pkt_data(pkt), bytes, about, from, error);
 	tr_slow_output(slow, pkt);
 	return true;
 }
@@ -112,14 +153,17 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about,
 bool tr_slow_icmp_error(struct tr_slow_path *slow, const struct pkt *pkt, uint8_t type,
 	uint8_t code, uint32_t rest)
 {
-	struct icmp_header message = {
-		.type = type,
-		.code = code,
-		.id_be = be16((uint16_t)(rest >> 16)),
-		.sequence_be = be16((uint16_t)rest),
+	struct error error = {
+		.message =
+			{
+				.type = type,
+				.code = code,
+				.id_be = be16((uint16_t)(rest >> 16)),
+				.sequence_be = be16((uint16_t)rest),
+			},
 	};
 	uint16_t before = tr_slow_enter(slow, pkt, TR_STEP_SLOW_ICMP_ERROR, TR_VERDICT_LIVE);
-	bool sent = send_error(slow, pkt, &message);
+	bool sent = send_error(slow, pkt, &error);
 
 	tr_slow_leave(slow, before);
 	return sent;

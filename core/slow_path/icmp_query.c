@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 // ICMP queries to the router (RFC 1812 4.3.3): echo requests to an own address are turned into
-// the reply in their own buffer. Fragments, broadcast requests and every other ICMP message are
-// the host stack's. The balance of packets closes as if the request had ended and the reply had
-// been made.
+// the reply in their own buffer, which goes back by the request's source route if it has one.
+// Fragments, broadcast requests and every other ICMP message are the host stack's. The balance of
+// packets closes as if the request had ended and the reply had been made.
+#include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
-// A reply goes to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
-static bool is_answerable(const struct tr_slow_path *slow, uint32_t source)
+struct reply_options {
+	uint8_t octet[OPTIONS_BYTES_MAX];
+	uint32_t bytes;
+	uint32_t first; // address to reply to: the source, unless a source route leads there
+};
+
+bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 {
 	uint8_t kind = tr_tables_lookup(slow->tables, source)->kind;
 
@@ -15,21 +21,23 @@ static bool is_answerable(const struct tr_slow_path *slow, uint32_t source)
 		kind != TR_ROUTE_MULTICAST && kind != TR_ROUTE_MARTIAN;
 }
 
-// The frame of a request becomes that of its reply, without IP options.
-static void answer(struct pkt *pkt)
+// The frame of a request becomes that of its reply. Of the IP options those are kept that record
+// the way, and a source route (RFC 1812 4.3.3.6); they are no longer than those of the request.
+static void answer(struct pkt *pkt, const struct reply_options *options)
 {
 	struct ipv4_header request;
 	struct ipv4_header *ip = slow_ip(pkt);
 	struct icmp_header *icmp;
-	uint32_t options = ipv4_header_bytes(ip) - IPV4_HEADER_BYTES;
+	uint32_t header_bytes = IPV4_HEADER_BYTES + options->bytes;
+	uint32_t shorter = ipv4_header_bytes(ip) - header_bytes;
 	uint32_t bytes;
 
 	memcpy(&request, ip, sizeof(request));
-	bytes = be16(request.total_bytes_be) - options;
-	pkt_pull(pkt, options);
+	bytes = be16(request.total_bytes_be) - shorter;
+	pkt_pull(pkt, shorter);
 	ip = slow_ip(pkt);
 	*ip = (struct ipv4_header){
-		.version_ihl = IPV4_VERSION_IHL,
+		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
 		.dscp_ecn = request.dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
 		.total_bytes_be = be16((uint16_t)bytes),
 		.id_be = request.id_be,
@@ -37,13 +45,14 @@ static void answer(struct pkt *pkt)
 		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
 		.protocol = IPV4_PROTOCOL_ICMP,
 		.source_be = request.destination_be, // RFC 1812 4.3.3.6
-		.destination_be = request.source_be,
+		.destination_be = be32(options->first),
 	};
-	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
-	icmp = (struct icmp_header *)(ip + 1);
+	memcpy(ip + 1, options->octet, options->bytes);
+	ip->checksum_be = tr_checksum(ip, header_bytes);
+	icmp = (struct icmp_header *)((uint8_t *)ip + header_bytes);
 	icmp->type = ICMP_ECHO_REPLY;
 	icmp->checksum_be = 0;
-	icmp->checksum_be = tr_checksum(icmp, bytes - IPV4_HEADER_BYTES);
+	icmp->checksum_be = tr_checksum(icmp, bytes - header_bytes);
 	pkt_set_port(pkt, TR_NO_PORT);
 }
 
@@ -52,6 +61,7 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	const struct ipv4_header *ip = slow_ip(pkt);
 	const struct icmp_header *icmp;
 	uint32_t bytes = be16(ip->total_bytes_be) - ipv4_header_bytes(ip);
+	struct reply_options options;
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ICMP_QUERY, TR_VERDICT_LIVE);
 	if ((be16(ip->fragment_be) & (IPV4_MF | IPV4_OFFSET_MASK)) != 0 ||
@@ -62,7 +72,9 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
 		return true;
 	}
-	if (icmp->type != ICMP_ECHO_REQUEST || !is_answerable(slow, be32(ip->source_be)))
+	options.bytes = tr_options_reply(slow, ip, options.octet, &options.first);
+	if (icmp->type != ICMP_ECHO_REQUEST || !tr_slow_is_answerable(slow, be32(ip->source_be)) ||
+		!tr_slow_is_answerable(slow, options.first))
 		return false;
 	if (tr_checksum(icmp, bytes) != 0) { // RFC 792
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
@@ -71,7 +83,7 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	io_trace(slow->core, pkt, TR_STEP_SLOW_ICMP_QUERY, tr_drop_verdict(TR_DROP_ECHO_ANSWERED));
 	tr_count(&slow->counters.dropped[TR_DROP_ECHO_ANSWERED], 1);
 	tr_count(&slow->counters.generated, 1);
-	answer(pkt);
+	answer(pkt, &options);
 	tr_slow_output(slow, pkt);
 	return true;
 }

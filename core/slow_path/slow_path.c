@@ -48,6 +48,7 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	slow->port = ports;
 	slow->io_port = io_ports;
 	slow->step = TR_STEP_SLOW_DISPATCH;
+	memcpy(slow->option_policy, config->option_policy, sizeof(slow->option_policy));
 	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), config->icmp_errors_per_s,
 		config->icmp_errors_burst);
 	error = tr_distributor_init(&slow->distributor, config, slow->core, io_ports, slow->index,
@@ -137,6 +138,7 @@ static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *
 	tr_neighbors_settings(slow->neighbors, settings, io_cycles_hz(slow->core));
 	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), settings->icmp_errors_per_s,
 		settings->icmp_errors_burst);
+	memcpy(slow->option_policy, settings->option_policy, sizeof(slow->option_policy));
 }
 
 // Applies up to `most` changes of the message at hand, and ends it after the last.

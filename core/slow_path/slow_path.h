@@ -37,7 +37,8 @@ struct tr_slow_path {
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
 	struct tr_rate_limit icmp_limit;
-	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
+	uint8_t option_policy[256]; // enum tr_option_policy
+	uint32_t announced;         // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
@@ -83,12 +84,14 @@ void tr_slow_arp_request(struct tr_slow_path *slow, uint16_t port, uint32_t targ
 	const uint8_t *mac);
 // Tells everybody an own address of the port (RFC 5227 3).
 void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t address);
-// Options of a packet on its way (RFC 7126): true if it may go on, else it has been dropped.
-bool tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt);
+// Routes a packet with options by what they ask for, if they let it pass at all (RFC 7126).
+void tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt);
 // For the router itself: echo request, or to the port's twin.
 void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt);
 // True if the packet was an ICMP message for the slow path (and is gone), else it is for the twin.
 bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
+// Replies go to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
+bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
 // Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 // A packet that has waited for a neighbour is routed anew.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests import packets as p
 from tests import worlds as w
+from tests.options_model import PROCESS
 from tests.strategies import any_frames, examples
 from twinroute.sim import Bench, Faults, RouterFaults
 
@@ -27,6 +28,7 @@ def make_world(
     bench = Bench(seed=seed, profile="default", guard_tables=True)
     config = w.bed_config(
         fast={"units": 2, "burst": 16, "tx_buffer": 8},
+        options=PROCESS,
         slow={"punt_ring": 4, "neighbor_pending": 2, "arp_retry_ms": 1},
         nic=nic,
         sim={"buffers": buffers},

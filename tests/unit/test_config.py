@@ -80,6 +80,9 @@ rebatch_us = 5
 [slow_path]
 punt_ring = 2
 icmp_errors_per_s = 0
+[options]
+timestamp = "process"
+unknown = "drop"
 [port.b]
 address = ["192.0.2.1/30", "198.51.100.1/32", "172.16.0.0/31"]
 mac = "0A-00-00-00-00-0B"
@@ -116,6 +119,7 @@ def test_a_full_configuration_is_read_as_written():
     assert (config.fast_path.units, config.fast_path.scatter) == (4, "split")
     assert config.fast_path.rebatch_us == 5.0
     assert (config.slow_path.punt_ring, config.slow_path.icmp_errors_per_s) == (2, 0)
+    assert (config.options.timestamp, config.options.unknown) == ("process", "drop")
     assert list(config.ports) == ["b", "a"]
     b = config.ports["b"]
     addresses = ["192.0.2.1/30", "198.51.100.1/32", "172.16.0.0/31"]
@@ -139,6 +143,11 @@ def test_defaults():
     ]
     assert [port.mtu for port in config.ports.values()] == [1500, 1500]
     assert config.fast_path.burst == 64
+    assert [name for name, policy in config.options if policy == "drop"] == [
+        *("loose_source_route", "strict_source_route", "record_route", "timestamp", "stream_id"),
+        *("obsolete", "experimental"),
+    ]
+    assert {policy for _, policy in config.options} == {"drop", "ignore"}
     assert (config.routes, config.route_files, config.neighbors) == ([], [], [])
     assert list(config.sim.port) == ["p0", "p1"]
     assert config.sim.port["p0"].rate == 10**10
@@ -182,6 +191,8 @@ KNOWN = st.sampled_from(
         "router",
         "fast_path",
         "slow_path",
+        "options",
+        "timestamp",
         "port",
         "route",
         "route_file",

@@ -117,6 +117,18 @@ BAD = {
     "nan": (PORTS + "[fast_path]\nrebatch_us = nan", f": fast_path.rebatch_us = nan: {TIME}"),
     "inf": (PORTS + "[fast_path]\ntx_flush_us = inf", f": fast_path.tx_flush_us = inf: {TIME}"),
     "negative": (PORTS + "[fast_path]\ntx_flush_us = -1", f": fast_path.tx_flush_us = -1: {TIME}"),
+    "option": (
+        PORTS + '[options]\nrecord_route = "accept"',
+        ': options.record_route = "accept": expected "drop", "ignore" or "process"',
+    ),
+    "option not processed": (
+        PORTS + '[options]\nunknown = "process"',
+        ': options.unknown = "process": expected "drop" or "ignore"',
+    ),
+    "option key": (
+        PORTS + '[options]\nlsrr = "drop"',
+        ': options.lsrr = "drop": unknown key, expected loose_source_route, strict_source_route,',
+    ),
     "power": (
         PORTS + "[slow_path]\npunt_ring = 1000",
         ": slow_path.punt_ring = 1000: expected a power of two from 2 to 65536",

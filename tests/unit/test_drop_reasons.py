@@ -33,6 +33,12 @@ def arp(**fields: object) -> bytes:
     return p.ether(p.BROADCAST, w.h1, p.arp(**fields), 0x0806)  # type: ignore[arg-type]
 
 
+# An option that is refused by default, and why.
+REFUSED = {
+    **{7: "record_route", 68: "timestamp_option", 136: "stream_id"},
+    **{82: "obsolete_option", 222: "experimental_option"},
+}
+
 # A frame into p1 of the test bed, or more of them.
 FRAMES: dict[str, bytes | list[bytes]] = {
     "frame_short": transit()[:13],
@@ -50,8 +56,9 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "directed_broadcast": transit(dst="10.2.0.255"),
     "no_route": transit(dst=w.U),
     "ttl_expired": transit(ttl=1),
-    "bad_options": transit(options=b"\x07\x01\x00\x00"),
+    "bad_options": transit(options=b"\x1f\x01\x00\x00"),
     "source_route": transit(options=b"\x83\x07\x04\x0a\x03\x00\x02\x00"),
+    **{reason: transit(options=bytes([kind, 4, 0, 0])) for kind, reason in REFUSED.items()},
     "twin_full": transit(dst=w.R1),
     "arp_malformed": arp(hardware=6),
     "arp_conflict": arp(sender=w.R1, target=w.H1),
@@ -162,6 +169,41 @@ def port_down() -> Bench:
     return bench
 
 
+def _by_option(options: bytes, dst: str = w.A1, **policies: str) -> Bench:
+    bench = w.bed(options=policies)
+    w.exchange(bench, w.P1, [transit(dst=dst, options=options)])
+    return bench
+
+
+def router_alert() -> Bench:
+    return _by_option(b"\x94\x04\0\0", router_alert="drop")
+
+
+def quick_start() -> Bench:
+    return _by_option(b"\x19\x08\0\0\0\0\0\0", quick_start="drop")
+
+
+def security_option() -> Bench:
+    return _by_option(b"\x85\x04\0\0", security="drop")
+
+
+def unknown_option() -> Bench:
+    return _by_option(b"\x1f\x04\0\0", unknown="drop")
+
+
+def two_source_routes() -> Bench:
+    return _by_option(b"\x83\x07\x04\x0a\x03\x00\x02" * 2, loose_source_route="ignore")
+
+
+def strict_route_left() -> Bench:
+    return _by_option(b"\x89\x07\x04\x0a\x03\x00\x02", strict_source_route="process")
+
+
+def source_route_failed() -> Bench:
+    option = b"\x89\x07\x04" + p.address_bytes(w.A1)
+    return _by_option(option, w.R1, strict_source_route="process")
+
+
 def no_buffer() -> Bench:
     bench = w.bed(mtu1=9000, mtu2=68, sim={"buffers": 64})
     w.exchange(bench, w.P1, [transit(payload=bytes(8000))])  # makes 167 fragments
@@ -184,6 +226,13 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         punt_ring_full,
         tx_full,
         port_down,
+        router_alert,
+        quick_start,
+        security_option,
+        unknown_option,
+        two_source_routes,
+        strict_route_left,
+        source_route_failed,
         no_buffer,
     )
 }

@@ -230,6 +230,41 @@ def test_exactly_the_mtu_with_options(mtu: int) -> None:
         check(packet, send(bed(mtu), packet), mtu)
 
 
+COPIES = {
+    # options of the packet, of the first fragment, of later ones (RFC 791 3.1, 3.2)
+    "security": (b"\x82\x0bsecurity!\0", b"\x82\x0bsecurity!\0", b"\x82\x0bsecurity!\0"),
+    "of two one": (
+        b"\x9f\x03a\x1f\x06wxyz\0\0\0",
+        b"\x9f\x03a\x1f\x06wxyz\0\0\0",
+        b"\x9f\x03a\0",
+    ),
+    "record route": (
+        b"\x07\x07\x04\0\0\0\0\0",
+        b"\x07\x07\x08\x0a\x02\0\x01\0",
+        b"",
+    ),
+    "timestamp": (
+        b"\x44\x0c\x05\x01" + bytes(8),
+        b"\x44\x0c\x0d\x01\x0a\x02\0\x01\x80\0\0\0",
+        b"",
+    ),
+    "behind no-operation": (b"\1\1\1\x9f\x04ab\1", b"\1\1\1\x9f\x04ab\1", b"\x9f\x04ab"),
+    "behind the end": (b"\0\x9f\x04a", b"\0\x9f\x04a", b""),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_options_by_their_copied_flag(name: str) -> None:
+    """Header lengths follow; the rest of the header is padded with zeros."""
+    before, first, later = COPIES[name]
+    process = {"record_route": "process", "timestamp": "process"}
+    bench = w.bed(mtu1=9000, mtu2=620, options=process)
+    parts = [Fragment(packet) for packet in send(bench, datagram(1400, options=before))]
+    assert [part.fields["options"] for part in parts] == [first, later, later]
+    assert [part.header for part in parts] == [20 + len(first)] + [20 + len(later)] * 2
+    assert reassemble([part.packet for part in parts])[0] == datagram(1400)[20:]
+
+
 @pytest.mark.parametrize("mtu", [68, 620, 1500])
 @pytest.mark.parametrize("fragment", [p.DF, p.DF | p.MF, p.DF | RESERVED])
 def test_what_may_not_be_cut_is_not(mtu: int, fragment: int) -> None:

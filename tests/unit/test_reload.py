@@ -44,6 +44,13 @@ slow_paths = st.fixed_dictionaries(
         "icmp_errors_per_s": st.sampled_from([0, 1, 1000]),
     },
 )
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "record_route": st.sampled_from(["drop", "ignore", "process"]),
+        "unknown": st.sampled_from(["drop", "ignore"]),
+    },
+)
 fixed = st.sampled_from(
     [
         {"fast_path": {"units": 2}},
@@ -59,10 +66,11 @@ fixed = st.sampled_from(
     ]
 )
 tables = st.builds(
-    lambda a, b, c: {"port": PORTS, "route": a, "neighbor": b, "slow_path": c},
+    lambda a, b, c, d: {"port": PORTS, "route": a, "neighbor": b, "slow_path": c, "options": d},
     routes,
     neighbors,
     slow_paths,
+    options,
 )
 
 
@@ -96,6 +104,10 @@ def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
         name
         for name in ("arp_retries", "arp_retry_ms", "icmp_errors_per_s")
         if getattr(old.slow_path, name) != getattr(new.slow_path, name)
+    } | {
+        f"options.{name}"
+        for name in ("record_route", "unknown")
+        if getattr(old.options, name) != getattr(new.options, name)
     }
     again = difference(router, new, new)
     assert (len(again.routes), again.neighbors_set, again.neighbors_deleted) == (0, [], [])
@@ -194,6 +206,37 @@ def test_settings_take_effect(tmp_path: Path):
     a.send(p.ether(router.port("p0").mac, a.mac, p.ipv4("10.0.0.2", "10.0.1.9", bytes(20))))
     bench.run(us=1_000_000)
     assert len([one for one in b.received() if one.data[12:14] == b"\x08\x06"]) == 5
+
+
+def test_policies_of_options_take_effect():
+    known = [
+        {"port": "p0", "address": "10.0.0.2", "mac": "02:00:00:00:00:01"},
+        {"port": "p1", "address": "10.0.1.9", "mac": "02:00:00:00:00:02"},
+    ]
+    tables = {"port": PORTS, "neighbor": known}
+    bench = Bench()
+    old = build_config(tables)
+    router = bench.router(old)
+    a, b = bench.station("a"), bench.station("b")
+    bench.link(a, router.port("p0"))
+    bench.link(b, router.port("p1"))
+
+    from tests import packets as p
+
+    option = b"\x07\x07\x04\0\0\0\0\0"
+    packet = p.ipv4("10.0.0.2", "10.0.1.9", bytes(20), options=option)
+    seen = []
+    for policy in ("drop", "ignore", "process", "drop"):
+        new = build_config({**tables, "options": {"record_route": policy}})
+        reload(router, "sim", old, new)
+        bench.settle()
+        b.clear()
+        a.send(p.ether(router.port("p0").mac, "02:00:00:00:00:01", packet))
+        bench.run_until_idle()
+        seen.append([p.ip_fields(p.ip_of(one.data))["options"] for one in b.received()])
+        old = new
+    assert seen == [[], [option], [b"\x07\x07\x08\x0a\0\1\1\0"], []]
+    assert dict(router.counters().dropped) == {"record_route": 2}
 
 
 def test_a_route_that_the_router_refuses_changes_nothing():
