@@ -56,10 +56,12 @@ def _sound(packet: bytes) -> Fate | None:
     if header < 20 or header > len(packet):
         return "drop", "ip_header_length", b""
     total = struct.unpack("!H", packet[2:4])[0]
-    if total < header or total > len(packet):
+    if total < header:
         return "drop", "ip_total_length", b""
     if checksum(packet[:header]) != 0:
         return "drop", "ip_checksum", b""
+    if total > len(packet):
+        return "slow", "truncated", b""
     return None
 
 

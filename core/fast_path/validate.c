@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Second on the packet's way: is this frame for us, and is it a sound IPv4 packet? RFC 1812 5.2.2
 // asks for five checks; what fails one is discarded silently. A packet that passes has a whole
-// header inside the frame, and the frame ends where the packet ends.
+// header inside the frame. If more of it is missing, its sender is told, by the slow path; else the
+// frame ends where the packet ends.
 #include "fast_path/fast_unit.h"
 #include "formats/checksum.h"
 #include "formats/ethernet.h"
@@ -30,10 +31,12 @@ static uint16_t check_ipv4(const struct ipv4_header *ip, uint32_t link_bytes, ui
 	if (header_bytes < IPV4_HEADER_BYTES || header_bytes > link_bytes)
 		return tr_drop_verdict(TR_DROP_IP_HEADER_LENGTH); // (4)
 	total_bytes = be16(ip->total_bytes_be);
-	if (total_bytes < header_bytes || total_bytes > link_bytes)
+	if (total_bytes < header_bytes)
 		return tr_drop_verdict(TR_DROP_IP_TOTAL_LENGTH); // (5)
 	if (checksum_wrong(ip, header_bytes, nic))
 		return tr_drop_verdict(TR_DROP_IP_CHECKSUM); // (2)
+	if (total_bytes > link_bytes)
+		return tr_punt_verdict(TR_PUNT_TRUNCATED);
 	return TR_VERDICT_LIVE;
 }
 

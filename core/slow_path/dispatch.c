@@ -11,6 +11,7 @@
 #define PORT_BOOTP_SERVER 67
 #define PROTOCOL_IGMP 2
 #define PROTOCOL_UDP 17
+#define TOTAL_LENGTH_OCTET 2u
 
 // Cycles since the last border go to the handler that is at work.
 static void account(struct tr_slow_path *slow)
@@ -110,6 +111,13 @@ void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_n
 	}
 }
 
+// RFC 1812 5.2.2: the parameter problem points at the total length.
+static void truncated(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	tr_slow_icmp_error(slow, pkt, ICMP_PARAMETER_PROBLEM, 0, TOTAL_LENGTH_OCTET << 24);
+	tr_slow_drop(slow, pkt, TR_DROP_IP_TOTAL_LENGTH);
+}
+
 static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
@@ -124,6 +132,8 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (source != 0 && !is_host(slow, source))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
+	else if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
+		truncated(slow, pkt);
 	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES)
 		tr_slow_route(slow, pkt, hop);
 	else
