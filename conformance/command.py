@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The command `twinroute conformance`: the cases on a device, and the report."""
+
+import argparse
+import sys
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from twinroute.conformance.case import POSITIONS, Variation, all_cases
+from twinroute.conformance.devices import DEVICES, make_device
+from twinroute.conformance.misses import misses
+from twinroute.conformance.runner import FAIL, PASS, Outcome, Run, run_all, select
+from twinroute.errors import InputError
+
+DESCRIPTION = """\
+Prove a router against the requirements of RFC 1812 and the RFCs around it: each case sends frames
+into its ports and compares every frame that comes out, octet by octet."""
+
+EPILOG = """\
+examples:
+  twinroute conformance --dut sim
+  twinroute conformance --dut sim --select 5.3 --select RFC826-Reception-6
+  twinroute conformance --dut sim --select MUST --report out
+  twinroute conformance --dut sim --case ttl_runs_out --burst 67 --position last
+
+exit status: 0 all pass, 1 a case failed, 2 bad input"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `conformance` to the sub-commands of argparse."""
+    parser = subparsers.add_parser(
+        "conformance",
+        help="prove a router against RFC 1812, requirement by requirement",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--dut", choices=DEVICES, default="sim", help="the device under test (default: sim)")
+    add(
+        "--select",
+        metavar="SECTION|ID|LEVEL",
+        action="append",
+        default=[],
+        help="only these cases; may be given again",
+    )
+    add("--case", metavar="NAME", action="append", default=[], help="only the case of this name")
+    add("--burst", metavar="N", type=int, help="embed what is sent in so many good packets")
+    add("--position", choices=POSITIONS, default="first", help="where in the burst")
+    add("--seed", metavar="N", type=int, default=1, help="of the simulator (default: 1)")
+    add("--list", action="store_true", help="list the cases with their requirements, and end")
+    parser.set_defaults(handler=handler)
+
+
+def handler(args: argparse.Namespace) -> int:
+    """Run `twinroute conformance`; return the exit code."""
+    cases = all_cases()
+    for name in args.case:
+        if name not in cases:
+            raise InputError(f"--case {name}: there is no such case, --list tells which there are")
+    chosen = select(cases.values(), [*args.select, *args.case])
+    if args.list:
+        for case in chosen:
+            print(f"{case.name}: {' '.join(case.ids)}\n    {case.text}")
+        return 0
+    variations = None
+    if args.burst is not None:
+        if not 1 <= args.burst <= 512:
+            raise InputError(f"--burst {args.burst}: expected 1 to 512")
+        variations = [Variation(args.burst, args.position)]
+    device = make_device(args.dut, seed=args.seed)
+    run = Run(device.name, device.ours, device.versions, args.seed)
+    try:
+        run_all(device, chosen, run, variations=variations, told=partial(_tell, device.name))
+    finally:
+        device.end()
+    return _summary(run)
+
+
+def _tell(device: str, outcome: Outcome) -> None:
+    """Write a line about a case that does not pass, with all that is wrong."""
+    if outcome.status == PASS:
+        return
+    if outcome.status == FAIL and (reason := misses(device).get(outcome.case.name)):
+        if outcome.variation.burst == 1:
+            print(f"known miss: {outcome.case.name}: {reason}")
+        return
+    command = f"--case {outcome.case.name}{outcome.variation.options}"
+    print(f"{outcome.status}: {outcome.case.name} ({outcome.variation}): {command}")
+    for line in outcome.reason.splitlines():
+        print(f"    {line}")
+
+
+def _summary(run: Run) -> int:
+    """Write numbers; return the exit code."""
+    statuses = Counter(run.status(name)[0] for name in run.outcomes)
+    violated = [one for one in run.watch.invariants if one.violations]
+    for one in violated:
+        print(f"fail: invariant {one.name}: {one.text}\n    {one.violations[0]}")
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    print(f"{len(run.outcomes)} cases on {run.device}: {counts or 'none'}")
+    sys.stdout.flush()
+    failed = {name for name in run.outcomes if run.status(name)[0] == FAIL}
+    return 1 if failed - set(misses(run.device)) or violated else 0
