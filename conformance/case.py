@@ -18,9 +18,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twinroute.conformance.config_bed import ConfigBed
     from twinroute.conformance.testbed import Testbed
 
 Function = Callable[["Testbed"], None]
+ConfigFunction = Callable[["ConfigBed"], None]
 
 BURSTS = (1, 67)  # a batch is 64: one of 64 and a tail
 ALONE = (1,)
@@ -55,17 +57,19 @@ class Case:
 
     needs: capabilities of a device that it cannot do without. wait_ms: time that it waits for, in
     all. arp: ARP frames are judged on devices, too, whose neighbours come and go by themselves.
+    function: of a test bed; config: in its place, of our configuration and command line.
     """
 
     name: str
     ids: tuple[str, ...]
-    function: Function
     text: str
     module: str
-    bursts: tuple[int, ...]
-    needs: tuple[str, ...]
-    wait_ms: float
-    arp: bool
+    function: Function | None = None
+    config: ConfigFunction | None = None
+    bursts: tuple[int, ...] = ALONE
+    needs: tuple[str, ...] = ()
+    wait_ms: float = 0
+    arp: bool = False
 
     @property
     def variations(self) -> list[Variation]:
@@ -98,19 +102,13 @@ def case(
     """
 
     def register(function: Function) -> Function:
-        name = function.__name__
-        text = " ".join((function.__doc__ or "").split())
-        module = function.__module__.rsplit(".", 1)[-1]
-        if name in _cases and _cases[name].module != module:
-            raise CaseError(f"{module}.{name}: {_cases[name].module} has a case of this name")
-        if not ids or not text:
-            raise CaseError(f"{module}.{name}: expected requirement ids and a docstring")
+        name, text, module = _named(function, ids)
         _cases[name] = Case(
             name=name,
             ids=ids,
-            function=function,
             text=text,
             module=module,
+            function=function,
             bursts=tuple(bursts),
             needs=tuple(needs),
             wait_ms=wait_ms,
@@ -119,6 +117,29 @@ def case(
         return function
 
     return register
+
+
+def config_case(*ids: str) -> Callable[[ConfigFunction], ConfigFunction]:
+    """Make a case of a function that asks our configuration or command line; see ConfigBed."""
+
+    def register(function: ConfigFunction) -> ConfigFunction:
+        name, text, module = _named(function, ids)
+        _cases[name] = Case(name=name, ids=ids, text=text, module=module, config=function)
+        return function
+
+    return register
+
+
+def _named(function: Callable[..., None], ids: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return name, text and module of a case. Raises CaseError."""
+    name = function.__name__
+    text = " ".join((function.__doc__ or "").split())
+    module = function.__module__.rsplit(".", 1)[-1]
+    if name in _cases and _cases[name].module != module:
+        raise CaseError(f"{module}.{name}: {_cases[name].module} has a case of this name")
+    if not ids or not text:
+        raise CaseError(f"{module}.{name}: expected requirement ids and a docstring")
+    return name, text, module
 
 
 @cache

@@ -5,11 +5,13 @@ import argparse
 import sys
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twinroute.conformance.case import POSITIONS, Variation, all_cases
 from twinroute.conformance.devices import DEVICES, make_device
 from twinroute.conformance.misses import misses
+from twinroute.conformance.report_files import write_report
 from twinroute.conformance.runner import FAIL, PASS, Outcome, Run, run_all, select
 from twinroute.errors import InputError
 
@@ -49,6 +51,7 @@ def add_parser(subparsers: Any) -> None:
     add("--burst", metavar="N", type=int, help="embed what is sent in so many good packets")
     add("--position", choices=POSITIONS, default="first", help="where in the burst")
     add("--seed", metavar="N", type=int, default=1, help="of the simulator (default: 1)")
+    add("--report", metavar="DIR", help="write report.html, report.json, junit.xml and captures")
     add("--list", action="store_true", help="list the cases with their requirements, and end")
     parser.set_defaults(handler=handler)
 
@@ -75,6 +78,9 @@ def handler(args: argparse.Namespace) -> int:
         run_all(device, chosen, run, variations=variations, told=partial(_tell, device.name))
     finally:
         device.end()
+    if args.report:
+        write_report(run, Path(args.report))
+        print(f"report: {Path(args.report) / 'report.html'}")
     return _summary(run)
 
 

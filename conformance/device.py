@@ -45,6 +45,7 @@ class Sent:
     place: str
     data: bytes
     good: bool = False
+    time_ps: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ class Device(ABC):
     @abstractmethod
     def captured(self) -> list[Captured]:
         """Take what came out since the last call, at each place in its order."""
+
+    @property
+    def now_ps(self) -> int:
+        """The device's time; 0 where it would not be the same again."""
+        return 0
 
     def counts(self) -> Counts | None:
         """Read the counters, if there are any."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """All that a case is written with, in one place to import from."""
 
-from twinroute.conformance.case import ALONE, BURSTS, case
+from twinroute.conformance.case import ALONE, BURSTS, case, config_case
+from twinroute.conformance.config_bed import PORT, ConfigBed
 from twinroute.conformance.device import Missing
 from twinroute.conformance.frames import (
     ARP,
@@ -128,6 +129,7 @@ __all__ = [
     "P1",
     "P2",
     "P3",
+    "PORT",
     "PORTS",
     "R1",
     "R2",
@@ -140,6 +142,7 @@ __all__ = [
     "TWIN",
     "TWINS",
     "UDP",
+    "ConfigBed",
     "Free",
     "Missing",
     "Route",
@@ -152,6 +155,7 @@ __all__ = [
     "arp",
     "case",
     "checksum",
+    "config_case",
     "echo_request",
     "ether",
     "fragments_of",

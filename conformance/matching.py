@@ -78,47 +78,49 @@ def split_goods(got: Sequence[Captured], goods: Iterable[Wanted], verdict: Verdi
 
 def compare(verdict: Verdict, wanted: Sequence[Wanted], *, any_order: bool = False) -> None:
     """Compare the rest of what came with what was wanted, place by place."""
-    places = dict.fromkeys([one.place for one in wanted] + [one.place for one in verdict.rest])
-    for place in places:
+    kinds: dict[int, str] = {}
+    for place in dict.fromkeys([one.place for one in (*wanted, *verdict.rest)]):
         ones = [one for one in wanted if one.place == place]
-        got = [one.data for one in verdict.rest if one.place == place]
+        got = {i: one.data for i, one in enumerate(verdict.rest) if one.place == place}
         match = _match_any if any_order else _match_in_order
-        verdict.problems += [f"{place}: {text}" for text in match(ones, got)]
-    verdict.kinds += [kind_of(one, wanted) for one in verdict.rest]
+        verdict.problems += [f"{place}: {text}" for text in match(ones, got, kinds)]
+    verdict.kinds += [kinds.get(i) or kind_of(one) for i, one in enumerate(verdict.rest)]
 
 
-def _match_in_order(wanted: list[Wanted], got: list[bytes]) -> list[str]:
+def _match_in_order(
+    wanted: list[Wanted], got: dict[int, bytes], kinds: dict[int, str]
+) -> list[str]:
     problems, at = [], 0
-    for number, data in enumerate(got, 1):
-        while at < len(wanted) and wanted[at].optional and wanted[at].problems(data):
+    for number, (index, data) in enumerate(got.items(), 1):
+        wrong = wanted[at].problems(data) if at < len(wanted) else []
+        while at < len(wanted) and wanted[at].optional and wrong:
             at += 1
+            wrong = wanted[at].problems(data) if at < len(wanted) else []
         if at == len(wanted):
             problems.append(f"frame {number} is one too many: {describe(data)}")
             continue
-        wrong = wanted[at].problems(data)
         if wrong:
             problems.append(f"frame {number}, {wanted[at].text}: {'; '.join(wrong)}")
+        kinds[index] = wanted[at].kind
         at += 1
     missing = [one.text for one in wanted[at:] if not one.optional]
     return problems + [f"missing: {text}" for text in missing]
 
 
-def _match_any(wanted: list[Wanted], got: list[bytes]) -> list[str]:
+def _match_any(wanted: list[Wanted], got: dict[int, bytes], kinds: dict[int, str]) -> list[str]:
     left, problems = list(wanted), []
-    for number, data in enumerate(got, 1):
+    for number, (index, data) in enumerate(got.items(), 1):
         found = next((one for one in left if not one.problems(data)), None)
         if found is None:
             problems.append(f"frame {number} is none of those expected: {describe(data)}")
         else:
             left.remove(found)
+            kinds[index] = found.kind
     return problems + [f"missing: {one.text}" for one in left if not one.optional]
 
 
-def kind_of(one: Captured, wanted: Sequence[Wanted]) -> str:
-    """Tell what a frame is, by what was wanted or by its looks."""
-    for want in wanted:
-        if want.place == one.place and not want.problems(one.data):
-            return want.kind
+def kind_of(one: Captured) -> str:
+    """Tell by its looks what a frame is that nobody expected, or that the case judges."""
     if one.place in n.TWINS:
         return DELIVERED
     own = set(n.OWN.values())

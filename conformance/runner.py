@@ -3,13 +3,16 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from twinroute.conformance.case import Case, Variation
+from twinroute.conformance.case import Case, ConfigFunction, Variation
+from twinroute.conformance.config_bed import ConfigBed
 from twinroute.conformance.device import Captured, Device, Missing
+from twinroute.conformance.evidence import Failed, Round
 from twinroute.conformance.invariants import Watch
 from twinroute.conformance.requirements import is_below, requirements, section_of
 from twinroute.conformance.setup import Setup
-from twinroute.conformance.testbed import Failed, Round, Testbed
+from twinroute.conformance.testbed import Testbed
 from twinroute.errors import InputError
 
 PASS, FAIL, MISSING, NOT_APPLICABLE = "pass", "fail", "not implemented", "not applicable"
@@ -40,6 +43,7 @@ class Run:
     watch: Watch = field(default_factory=Watch)
     dropped: set[str] = field(default_factory=set)
     punted: set[str] = field(default_factory=set)
+    mutants: dict[str, Any] | None = None
 
     def status(self, name: str) -> tuple[str, str]:
         """Return status and reason of a case: those of its worst run."""
@@ -68,6 +72,9 @@ def run_case(
             watch.see(captured, kind, setup, case.name)
 
     outcome = Outcome(case, variation, PASS)
+    if case.config:
+        return _run_config_case(device, case.config, outcome)
+    assert case.function
     absent = MISSING if device.ours else NOT_APPLICABLE
     testbed = Testbed(device, case, variation, observe=observe, trace=trace)
     outcome.rounds = testbed.rounds
@@ -88,6 +95,23 @@ def run_case(
     return outcome
 
 
+def _run_config_case(device: Device, function: ConfigFunction, outcome: Outcome) -> Outcome:
+    """Run a case about our configuration; the device does not matter, if it is one of ours."""
+    if not device.ours:
+        outcome.status = NOT_APPLICABLE
+        outcome.reason = "about twinroute's own configuration and command line"
+        return outcome
+    bed = ConfigBed()
+    outcome.rounds = bed.rounds
+    try:
+        function(bed)
+    except Missing as missing:
+        outcome.status, outcome.reason = MISSING, str(missing)
+    except Failed as failure:
+        outcome.status, outcome.reason = FAIL, str(failure)
+    return outcome
+
+
 def run_all(
     device: Device,
     cases: Iterable[Case],
@@ -99,17 +123,24 @@ def run_all(
 ) -> Run:
     """Run cases in all their variations, or in those given; `told` hears of each outcome.
 
-    Only the plain variation is traced, and those that fail are run again with a trace.
+    Only the plain variation is traced. Evidence is kept of the first run of a case, and of those
+    that fail; a mistake in the case itself fails as well.
     """
     for case in cases:
         for variation in variations or case.variations:
             plain = variation.burst == 1
-            outcome = run_case(
-                device, case, variation, watch=run.watch, trace=plain, patience_ms=patience_ms
-            )
+            try:
+                outcome = run_case(
+                    device, case, variation, watch=run.watch, trace=plain, patience_ms=patience_ms
+                )
+            except Exception as error:
+                reason = f"{type(error).__name__} in the case itself: {error}"
+                outcome = Outcome(case, variation, FAIL, reason)
             for one in outcome.rounds:
                 run.dropped |= set(one.counts.dropped)
                 run.punted |= set(one.counts.punted)
+            if case.name in run.outcomes and outcome.status != FAIL:
+                outcome.rounds = []
             run.outcomes.setdefault(case.name, []).append(outcome)
             told(outcome)
             if outcome.status in (MISSING, NOT_APPLICABLE):

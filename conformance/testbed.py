@@ -8,14 +8,15 @@ call, at every port and twin, and on our own backends the drop counters.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from twinroute.conformance import frames as f
 from twinroute.conformance import matching
 from twinroute.conformance import names as n
 from twinroute.conformance.case import Case, CaseError, Variation
-from twinroute.conformance.device import CAPABILITIES, Captured, Counts, Device, Missing, Sent
+from twinroute.conformance.device import CAPABILITIES, Captured, Device, Missing, Sent
+from twinroute.conformance.evidence import Failed, Round
 from twinroute.conformance.matching import Good, Verdict
 from twinroute.conformance.setup import Setup
 from twinroute.conformance.wanted import FWD, OUT, STACK, TELLS, TWIN, Wanted
@@ -25,24 +26,6 @@ Counted = str | Mapping[str, int] | None
 Observer = Callable[[Captured, str, Setup], None]
 
 ANY: Mapping[str, int] = {"*": 0}  # drops that are not judged
-
-
-class Failed(Exception):
-    """The device does not do what the case demands."""
-
-
-@dataclass
-class Round:
-    """Evidence: what was sent, expected and came in between two judgements, good packets aside."""
-
-    sent: list[Sent] = field(default_factory=list)
-    wanted: list[Wanted] = field(default_factory=list)
-    got: list[Captured] = field(default_factory=list)
-    goods: int = 0
-    counts: Counts = field(default_factory=Counts)
-    problems: list[str] = field(default_factory=list)
-    note: str = ""
-    trace: str = ""
 
 
 class Testbed:
@@ -72,7 +55,7 @@ class Testbed:
 
     def _begin(self) -> None:
         """Start another round."""
-        self._round = Round()
+        self._round = Round(setup=self.setup)
         self._good_ways: list[Wanted] = []
         self._before = self.device.counts() if self.setup else None
         self._touched = False
@@ -96,7 +79,7 @@ class Testbed:
         assert self.setup is not None
         setup = replace(self.setup, **fields)
         self.device.change(setup)
-        self.setup = setup
+        self.setup = self._round.setup = setup
 
     def goods(self, port: str, frame: bytes | None, *way: Wanted) -> None:
         """Say what the good packets of a port are, from now on; None: there are none.
@@ -139,7 +122,8 @@ class Testbed:
         """Send frames into a port, or out of a twin, one after another."""
         self._ready()
         assert frames
-        ones = [Sent(place, frame) for frame in frames]
+        now = self.device.now_ps
+        ones = [Sent(place, frame, time_ps=now) for frame in frames]
         self._round.sent += ones
         self._touched = True
         good = self._good(place)
@@ -203,7 +187,8 @@ class Testbed:
         """
         self._ready()
         verdict = self._collect(within_ms, count)
-        verdict.kinds += [matching.kind_of(one, []) for one in verdict.rest]
+        verdict.kinds += [matching.kind_of(one) for one in verdict.rest]
+        self._round.collected = True
         self._finish(verdict, [], note)
         self._settle()
         return {

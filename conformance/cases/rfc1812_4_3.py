@@ -2,14 +2,19 @@
 """RFC 1812 4.3: ICMP."""
 
 from twinroute.conformance.kit import (
+    ALONE,
+    ASKS,
     BROADCAST,
     DROP,
+    EITHER,
     ERR,
     FWD,
     G2,
+    H2,
     ICMP,
     MF,
     P1,
+    P2,
     P3,
     R1,
     R2,
@@ -30,7 +35,6 @@ from twinroute.conformance.kit import (
 
 @case(
     *("RFC1812-4.3.3.1-1", "RFC1812-5.2.7.1-1", "RFC1812-5.2.7.1-4", "RFC1812-5.2.7.1-6"),
-    *("RFC1812-5.2.4.3-7",),
 )
 def no_route_is_net_unreachable(t: Testbed) -> None:
     """Without a route: Destination Unreachable, code 0; with a default route the packet goes on."""
@@ -64,6 +68,23 @@ def source_is_of_the_port_it_leaves_by(t: Testbed) -> None:
     t.expect(ERR(packet, 3, 0, port=P3, to=g3), drop="no_route")
     t.send(P1, T(dst=U))
     t.expect(ERR(T(dst=U), 3, 0), drop="no_route")
+
+
+@case(
+    *("RFC1812-4.3.3.1-3", "RFC1812-5.2.7.1-1", "RFC1812-5.2.7.1-6", "RFC1812-3.3.2-5"),
+    bursts=ALONE,
+    wait_ms=4000,
+    arp=True,
+)
+def silent_host_is_unreachable(t: Testbed) -> None:
+    """A host that does not answer ARP: code 1, once for three packets; then for each, at once."""
+    t.configure(unresolved=(H2,), knobs={"arp_retries": 3, "arp_retry_ms": 1000})
+    packets = [T(dst=H2, ident=ident) for ident in (1, 2, 3)]
+    t.send(P1, *packets)
+    error = EITHER(*(ERR(packet, 3, 1) for packet in packets))
+    t.expect([ASKS(P2, H2)] * 3, error, drop={"neighbor_failed": 3}, note="after three requests")
+    t.send(P1, T(dst=H2))
+    t.expect(ERR(T(dst=H2), 3, 1), drop="neighbor_failed", note="while that is remembered")
 
 
 @case("RFC1812-4.3.2.7-1")

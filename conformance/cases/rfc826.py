@@ -6,6 +6,7 @@ from twinroute.conformance.kit import (
     BROADCAST,
     DROP,
     FWD,
+    G2,
     H1,
     H2,
     M1,
@@ -19,6 +20,7 @@ from twinroute.conformance.kit import (
     Testbed,
     arp,
     case,
+    g2,
     h1,
     h2,
     is_at,
@@ -63,6 +65,11 @@ def next_hop_is_asked_for(t: Testbed) -> None:
     t.expect(ASKS(P2, H2), within_ms=200)
     t.send(P2, is_at(H2, h2, P2))
     t.expect(FWD(packet), drop="arp_done")
+    t.configure(unresolved=(G2,))
+    t.send(P1, T())
+    t.expect(ASKS(P2, G2), within_ms=200, note="of the gateway, not of the destination")
+    t.send(P2, is_at(G2, g2, P2))
+    t.expect(FWD(T()), drop="arp_done")
 
 
 @case("RFC922-7.1-1")

@@ -78,6 +78,11 @@ class SimDevice(Device):
                 station.clear()
         return found
 
+    @property
+    def now_ps(self) -> int:
+        """Virtual time."""
+        return self._bench.now_ps
+
     def counts(self) -> Counts:
         """Read the router's counters."""
         counters = self._bench.only.counters()
