@@ -52,6 +52,14 @@ def add_parser(subparsers: Any) -> None:
     add("--position", choices=POSITIONS, default="first", help="where in the burst")
     add("--seed", metavar="N", type=int, default=1, help="of the simulator (default: 1)")
     add("--report", metavar="DIR", help="write report.html, report.json, junit.xml and captures")
+    add("--first", action="store_true", help="end at the first case that fails")
+    add(
+        "--mutants",
+        action="store_true",
+        help="break the core's rules, too, one by one: see that"
+        " the cases notice (from the source tree)",
+    )
+    add("--mutant", metavar="NAME", action="append", default=[], help="only this mutant")
     add("--list", action="store_true", help="list the cases with their requirements, and end")
     parser.set_defaults(handler=handler)
 
@@ -72,16 +80,45 @@ def handler(args: argparse.Namespace) -> int:
         if not 1 <= args.burst <= 512:
             raise InputError(f"--burst {args.burst}: expected 1 to 512")
         variations = [Variation(args.burst, args.position)]
+    if args.mutant:
+        return 0 if _try_mutants(args.mutant)["killed"] == len(args.mutant) else 1
     device = make_device(args.dut, seed=args.seed)
     run = Run(device.name, device.ours, device.versions, args.seed)
     try:
-        run_all(device, chosen, run, variations=variations, told=partial(_tell, device.name))
+        run_all(
+            device,
+            chosen,
+            run,
+            variations=variations,
+            told=partial(_tell, device.name),
+            first=args.first,
+        )
     finally:
         device.end()
+    if args.mutants:
+        run.mutants = _try_mutants([])
     if args.report:
         write_report(run, Path(args.report))
         print(f"report: {Path(args.report) / 'report.html'}")
     return _summary(run)
+
+
+def _try_mutants(names: list[str]) -> dict[str, Any]:
+    """Try the mutants of these names, or all; write a line about each that lives."""
+    from twinroute.conformance.mutants import all_mutants, try_all
+
+    known = {mutant.name: mutant for mutant in all_mutants()}
+    for name in names:
+        if name not in known:
+            raise InputError(f"--mutant {name}: expected one of {', '.join(known)}")
+
+    def tell(result: dict[str, Any]) -> None:
+        if result["result"] != "killed" or names:
+            print(f"{result['result']}: mutant {result['name']}: {result['text']}: {result['how']}")
+
+    results = try_all([known[name] for name in names or known], tell)
+    print(f"mutants: {results['killed']} of {results['of']} killed")
+    return results
 
 
 def _tell(device: str, outcome: Outcome) -> None:
@@ -108,4 +145,5 @@ def _summary(run: Run) -> int:
     print(f"{len(run.outcomes)} cases on {run.device}: {counts or 'none'}")
     sys.stdout.flush()
     failed = {name for name in run.outcomes if run.status(name)[0] == FAIL}
-    return 1 if failed - set(misses(run.device)) or violated else 0
+    survived = run.mutants is not None and run.mutants["killed"] < run.mutants["of"]
+    return 1 if failed - set(misses(run.device)) or violated or survived else 0

@@ -239,8 +239,11 @@ def ip_of(frame: bytes) -> bytes:
 
 
 def is_ipv4(frame: bytes) -> bool:
-    """Tell whether a frame holds IPv4 with a whole header."""
-    return frame[12:14] == b"\x08\0" and len(frame) >= 34 and frame[14] >> 4 == 4
+    """Tell whether a frame holds IPv4 whose lengths are sound."""
+    if frame[12:14] != b"\x08\0" or len(frame) < 34 or frame[14] >> 4 != 4:
+        return False
+    header, total = header_length(frame[14:]), int.from_bytes(frame[16:18], "big")
+    return 20 <= header <= total <= len(frame) - 14
 
 
 def is_arp(frame: bytes) -> bool:

@@ -235,6 +235,11 @@ class Watch:
             for name, (ids, text, checker) in _checkers.items()
         ]
 
+    @property
+    def violated(self) -> bool:
+        """Whether a frame has not obeyed."""
+        return any(one.violations for one in self.invariants)
+
     def see(self, captured: Captured, kind: str, setup: Setup, who: str) -> None:
         """Judge a frame; `who` names the case in which it came."""
         own, networks = _addresses(setup)

@@ -79,7 +79,9 @@ def split_goods(got: Sequence[Captured], goods: Iterable[Wanted], verdict: Verdi
 def compare(verdict: Verdict, wanted: Sequence[Wanted], *, any_order: bool = False) -> None:
     """Compare the rest of what came with what was wanted, place by place."""
     kinds: dict[int, str] = {}
-    for place in dict.fromkeys([one.place for one in (*wanted, *verdict.rest)]):
+    for place in dict.fromkeys(
+        [*(one.place for one in wanted), *(one.place for one in verdict.rest)]
+    ):
         ones = [one for one in wanted if one.place == place]
         got = {i: one.data for i, one in enumerate(verdict.rest) if one.place == place}
         match = _match_any if any_order else _match_in_order

@@ -120,8 +120,11 @@ def run_all(
     variations: Sequence[Variation] | None = None,
     patience_ms: float = PATIENCE_MS,
     told: Callable[[Outcome], None] = lambda outcome: None,
+    first: bool = False,
 ) -> Run:
     """Run cases in all their variations, or in those given; `told` hears of each outcome.
+
+    first: end as soon as a case fails.
 
     Only the plain variation is traced. Evidence is kept of the first run of a case, and of those
     that fail; a mistake in the case itself fails as well.
@@ -143,6 +146,8 @@ def run_all(
                 outcome.rounds = []
             run.outcomes.setdefault(case.name, []).append(outcome)
             told(outcome)
+            if first and (outcome.status == FAIL or run.watch.violated):
+                return run
             if outcome.status in (MISSING, NOT_APPLICABLE):
                 break
     return run
