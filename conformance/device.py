@@ -16,6 +16,7 @@ CAPABILITIES = {
     "link": "the link of a port can be taken down and up",
     "change": "the configuration can be changed while it runs",
     "virtual-time": "time is the tester's",
+    "arp": "neighbours come and go as the case says, and not by themselves",
     "padding": "frames are at least 60 octets long",
     "trace": "shows a packet's way through its steps",
 }
@@ -87,10 +88,11 @@ class Device(ABC):
         """Send frames one after another; trace those that are not merely good."""
 
     @abstractmethod
-    def run(self, us: float | None, *, count: int = 0) -> None:
+    def run(self, us: float | None, *, count: int = 0, wait_ms: float = 0) -> None:
         """Let time pass: so much, or until nothing moves any more.
 
-        count: frames that are expected, for a device that can but wait.
+        For a device that can but wait: count: frames that are expected. wait_ms: time that they
+        may take, besides what a router takes anyway.
         """
 
     @abstractmethod

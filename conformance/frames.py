@@ -104,9 +104,21 @@ def udp(
     return head + value.to_bytes(2, "big") + data
 
 
-def tcp(src: str, dst: str, sport: int, dport: int, flags: int = 2, data: bytes = b"") -> bytes:
+def tcp(
+    src: str,
+    dst: str,
+    sport: int,
+    dport: int,
+    flags: int = 2,
+    data: bytes = b"",
+    *,
+    sequence: int = 1,
+    acknowledged: int = 0,
+    window: int = 8192,
+) -> bytes:
     """Return a TCP segment without options; by default a SYN."""
-    head = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, flags, 8192, 0, 0)
+    numbers = (sport, dport, sequence, acknowledged)
+    head = struct.pack("!HHIIBBHHH", *numbers, 0x50, flags, window, 0, 0)
     value = checksum(pseudo_header(src, dst, TCP, len(head) + len(data)) + head + data)
     return head[:16] + value.to_bytes(2, "big") + head[18:] + data
 
@@ -249,6 +261,11 @@ def is_ipv4(frame: bytes) -> bool:
 def is_arp(frame: bytes) -> bool:
     """Tell whether a frame is ARP."""
     return frame[12:14] == b"\x08\x06"
+
+
+def is_arp_request(frame: bytes) -> bool:
+    """Tell whether a frame is an ARP request."""
+    return is_arp(frame) and frame[20:22] == b"\0\1"
 
 
 def text_of(address: bytes) -> str:

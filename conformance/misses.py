@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The cases that our own devices do not pass, with the reasons: misses.toml."""
+"""The cases that a device does not pass, with the reasons: misses.toml."""
 
 import tomllib
 from functools import cache

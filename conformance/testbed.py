@@ -248,10 +248,10 @@ class Testbed:
     def _collect(self, within_ms: float | None, count: int) -> Verdict:
         """Let time pass and take what came, the good packets apart."""
         us = None if within_ms is None else within_ms * 1000
-        self.device.run(us, count=count + len(self._good_ways))
+        self.device.run(us, count=count + len(self._good_ways), wait_ms=self.case.wait_ms)
         got = self.device.captured()
-        if not self.case.arp and "virtual-time" not in self.device.capabilities:
-            got = [one for one in got if not f.is_arp(one.data) or self._arp_is_wanted()]
+        if not (self.case.arp or self.has("arp") or (self.setup and self.setup.unresolved)):
+            got = [one for one in got if not f.is_arp_request(one.data)]
         verdict = Verdict()
         matching.split_goods(got, self._good_ways, verdict)
         return verdict
@@ -263,10 +263,6 @@ class Testbed:
         verdict.rest = [
             one for one in verdict.rest if not (one.place in n.TWINS and f.is_arp(one.data))
         ]
-
-    def _arp_is_wanted(self) -> bool:
-        """Whether neighbours come and go because the case says so."""
-        return bool(self.setup and self.setup.unresolved)
 
     def _finish(self, verdict: Verdict, wanted: list[Wanted], note: str) -> None:
         """Put what there is into the round."""

@@ -302,6 +302,21 @@ def REPLY(
     )
 
 
+def RST(frame: bytes, port: str = n.P1, *, to: str = "") -> Wanted:
+    """Expect the reset that a SYN to a closed TCP port gets (RFC 9293 3.10.7.1)."""
+    packet = f.ip_of(frame)
+    header = f.header_length(packet)
+    syn = packet[header:]
+    source, target = f.text_of(packet[16:20]), f.text_of(packet[12:16])
+    ends = int.from_bytes(syn[2:4], "big"), int.from_bytes(syn[:2], "big")
+    number = (int.from_bytes(syn[4:8], "big") + 1) & 0xFFFFFFFF
+    segment = f.tcp(source, target, *ends, flags=0x14, sequence=0, acknowledged=number, window=0)
+    reset = f.ipv4(source, target, segment, protocol=f.TCP, ident=0, fragment=f.DF)
+    to = to or n.next_hop_mac(port, target)
+    free = (*OWN_HEADER, Free(15, b"\xff", "TOS"))
+    return Wanted(port, f.ether(to, n.MAC[port], reset), "RST", ORIGINATED, free)
+
+
 def ASKS(port: str, target: str, *, sender: str = "", to: str = n.BROADCAST) -> Wanted:
     """Expect the router's ARP request for a neighbour at a port (RFC 826)."""
     request = f.arp(1, n.MAC[port], sender or n.OWN[port], n.NO_MAC, target, to=to)

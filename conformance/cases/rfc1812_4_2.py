@@ -14,6 +14,7 @@ from twinroute.conformance.kit import (
     R1,
     R2,
     REPLY,
+    RST,
     TCP,
     T,
     Testbed,
@@ -54,7 +55,7 @@ def ttl_of_what_is_for_the_router(t: Testbed) -> None:
             t.send(P1, request)
             t.expect(REPLY(request), drop="echo_answered", note=f"{address}, TTL {ttl}")
         syn = T(dst=R1, protocol=TCP, payload=tcp(H1, R1, 1024, 179), ttl=ttl)
-        t.local(syn, note=f"TCP, TTL {ttl}")
+        t.local(syn, RST(syn), note=f"TCP, TTL {ttl}")
         closed = T(dst=R1, ttl=ttl)
         t.local(closed, ERR(closed, 3, 3), note=f"UDP to a closed port, TTL {ttl}")
 

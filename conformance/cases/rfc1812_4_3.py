@@ -73,7 +73,7 @@ def source_is_of_the_port_it_leaves_by(t: Testbed) -> None:
 @case(
     *("RFC1812-4.3.3.1-3", "RFC1812-5.2.7.1-1", "RFC1812-5.2.7.1-6", "RFC1812-3.3.2-5"),
     bursts=ALONE,
-    wait_ms=4000,
+    wait_ms=8000,
     arp=True,
 )
 def silent_host_is_unreachable(t: Testbed) -> None:

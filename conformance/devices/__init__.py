@@ -14,11 +14,42 @@ def _sim(options: dict[str, Any]) -> Device:
     return SimDevice(seed=options.get("seed", 1))
 
 
-DEVICES: dict[str, Callable[[dict[str, Any]], Device]] = {"sim": _sim}
+def _dpdk(options: dict[str, Any]) -> Device:
+    from twinroute.conformance.devices.dpdk import DpdkDevice
+
+    return DpdkDevice()
+
+
+def _linux(options: dict[str, Any]) -> Device:
+    from twinroute.conformance.devices.linux import LinuxDevice
+
+    return LinuxDevice(**_quiet(options))
+
+
+def _external(options: dict[str, Any]) -> Device:
+    from twinroute.conformance.devices.external import ExternalDevice
+
+    interfaces, script = options["interfaces"], options["script"]
+    return ExternalDevice(interfaces=interfaces, script=script, **_quiet(options))
+
+
+def _quiet(options: dict[str, Any]) -> dict[str, Any]:
+    return {"quiet_ms": options["quiet_ms"]} if "quiet_ms" in options else {}
+
+
+DEVICES: dict[str, Callable[[dict[str, Any]], Device]] = {
+    "sim": _sim,
+    "dpdk": _dpdk,
+    "linux": _linux,
+    "external": _external,
+}
 
 
 def make_device(name: str, **options: Any) -> Device:
-    """Make a device by its name; the options are those of the command line."""
+    """Make a device by its name. Raises DeviceError.
+
+    options: seed of the simulator; quiet_ms of real interfaces; interfaces, script: of "external".
+    """
     if name not in DEVICES:
         raise InputError(f'device "{name}": expected {", ".join(DEVICES)}')
     return DEVICES[name](options)

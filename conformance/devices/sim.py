@@ -60,7 +60,7 @@ class SimDevice(Device):
             marks = [trace and not one.good for one in ones]
             self._stations[place].send_all([one.data for one in ones], trace=marks)
 
-    def run(self, us: float | None, *, count: int = 0) -> None:
+    def run(self, us: float | None, *, count: int = 0, wait_ms: float = 0) -> None:
         """Run for a time, or until the world is idle."""
         bench = self._bench
         if us is None:

@@ -67,9 +67,17 @@ function facts() {
   const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
   document.getElementById("facts").textContent =
     [...versions, `seed ${report.seed}`, `configuration ${report.configuration}`, `suite ${report.suite}`].join(" · ");
-  const rates = Object.entries(report.rates).map(([name, {pass, of}]) =>
-    `${name} ${pass}/${of} (${(100 * pass / of).toFixed(1)} %)`);
-  document.getElementById("rates").textContent = "Pass of those that apply: " + rates.join(" · ");
+}
+
+function rates() {
+  const table = document.getElementById("rates");
+  const kinds = ["wire", "config", "inspection"];
+  add(table, row(["level", ...kinds], "th"));
+  for (const level of Object.keys(report.levels))
+    add(table, row([level, ...kinds.map(kind => {
+      const rate = report.rates[`${kind} ${level}`];
+      return rate ? `${rate.pass} of ${rate.of}, ${(100 * rate.pass / rate.of).toFixed(1)} %` : "";
+    })]));
 }
 
 // --- details -------------------------------------------------------------------------------------
@@ -203,6 +211,7 @@ form.addEventListener("reset", () => setTimeout(apply));
 form.addEventListener("submit", event => event.preventDefault());
 addEventListener("hashchange", fromAddress);
 facts();
+rates();
 summary("levels", report.levels, "level");
 summary("sections", report.sections, "section");
 summary("planes", report.planes, "plane");

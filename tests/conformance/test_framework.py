@@ -51,7 +51,7 @@ class Puppet(Device):
             self.out += [Captured(place, k.pad(data), 0) for place, data in answers]
         self.counted += self.drops
 
-    def run(self, us: float | None, *, count: int = 0) -> None:
+    def run(self, us: float | None, *, count: int = 0, wait_ms: float = 0) -> None:
         pass
 
     def captured(self) -> list[Captured]:
@@ -231,7 +231,7 @@ def test_a_case_has_to_judge() -> None:
 
 def test_frames_after_the_last_judgement_fail_a_case() -> None:
     class Late(Puppet):
-        def run(self, us: float | None, *, count: int = 0) -> None:
+        def run(self, us: float | None, *, count: int = 0, wait_ms: float = 0) -> None:
             if us == 1000:
                 self.out.append(Captured(k.P3, k.T(), 0))
 
