@@ -14,7 +14,7 @@ from twinroute.conformance.devices import DEVICES, make_device
 from twinroute.conformance.misses import misses
 from twinroute.conformance.report_files import write_report
 from twinroute.conformance.runner import FAIL, PASS, Outcome, Run, run_all, select
-from twinroute.errors import InputError
+from twinroute.errors import Failure, InputError
 
 DESCRIPTION = """\
 Prove a router against the requirements of RFC 1812 and the RFCs around it: each case sends frames
@@ -117,6 +117,8 @@ def handler(args: argparse.Namespace) -> int:
             first=args.first,
             patience_ms=1000 * args.patience_s,
         )
+    except DeviceError as error:
+        raise Failure(str(error)) from None
     finally:
         device.end()
     if args.mutants:

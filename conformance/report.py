@@ -27,6 +27,7 @@ from twinroute.conformance.runner import (
     Outcome,
     Run,
 )
+from twinroute.conformance.setup import Setup
 from twinroute.conformance.wanted import Wanted
 
 Table = dict[str, Any]
@@ -221,6 +222,7 @@ def pcap_name(case: Case) -> str:
 def _round(round_: Round) -> Table:
     return {
         "note": round_.note,
+        "setup": _setup(round_.setup),
         "sent": _some(round_.sent, _frame),
         "expected": _some(round_.wanted, _wanted),
         "judged": round_.collected,
@@ -231,6 +233,17 @@ def _round(round_: Round) -> Table:
         "trace": round_.trace,
         "lines": round_.lines,
     }
+
+
+def _setup(setup: Setup | None) -> str:
+    """Write what is not as in the matrix's test bed."""
+    usual = Setup()
+    differing = {
+        name: getattr(setup, name)
+        for name in Setup.__dataclass_fields__
+        if setup is not None and getattr(setup, name) != getattr(usual, name)
+    }
+    return ", ".join(f"{name} {value}" for name, value in differing.items())
 
 
 def _some(ones: Sequence[Any], write: Callable[[Any], Table]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twinroute.conformance.case import Case, ConfigFunction, Variation
 from twinroute.conformance.config_bed import ConfigBed
-from twinroute.conformance.device import Captured, Device, Missing
+from twinroute.conformance.device import Captured, Device, DeviceError, Missing
 from twinroute.conformance.evidence import Failed, Round
 from twinroute.conformance.invariants import Watch
 from twinroute.conformance.requirements import is_below, requirements, section_of
@@ -136,6 +136,8 @@ def run_all(
                 outcome = run_case(
                     device, case, variation, watch=run.watch, trace=plain, patience_ms=patience_ms
                 )
+            except DeviceError:
+                raise
             except Exception as error:
                 reason = f"{type(error).__name__} in the case itself: {error}"
                 outcome = Outcome(case, variation, FAIL, reason)

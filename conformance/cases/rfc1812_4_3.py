@@ -78,7 +78,7 @@ def source_is_of_the_port_it_leaves_by(t: Testbed) -> None:
 )
 def silent_host_is_unreachable(t: Testbed) -> None:
     """A host that does not answer ARP: code 1, once for three packets; then for each, at once."""
-    t.configure(unresolved=(H2,), knobs={"arp_retries": 3, "arp_retry_ms": 1000})
+    t.configure(unresolved=(H2,))
     packets = [T(dst=H2, ident=ident) for ident in (1, 2, 3)]
     t.send(P1, *packets)
     error = EITHER(*(ERR(packet, 3, 1) for packet in packets))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Any router between the tester's interfaces, configured by a user's script.
 
-The script is called as `SCRIPT configure` with a JSON object on its standard input:
+The script (any program, or a file .py) is called as `SCRIPT configure` with a JSON object on its standard input:
 
     {"ports": {"p1": {"addresses": ["10.1.0.1/24"], "mtu": 1500, "mac": "02:...",
                       "interface": "eth1", "neighbors": {"10.1.0.2": "02:..."}}, ...},
@@ -16,6 +16,7 @@ code 3 it says that the router cannot do this; what it prints is the reason. `SC
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -35,30 +36,33 @@ class ExternalDevice(WireDevice):
 
     name = "external"
 
+    capabilities = frozenset[str]()
+
     def __init__(
         self, *, interfaces: Mapping[str, str], script: str, quiet_ms: float = QUIET_MS
     ) -> None:
-        """Open the interfaces, given by port. Raises DeviceError."""
+        """Take the tester's interfaces by port, and the script. Raises DeviceError."""
         super().__init__(quiet_ms=quiet_ms)
         if os.geteuid() != 0:
             raise DeviceError("external: expected root, for raw sockets")
         if unknown := set(interfaces) - set(n.PORTS):
             raise DeviceError(f"external: port {min(unknown)}: expected {', '.join(n.PORTS)}")
         self._interfaces, self._script = dict(interfaces), script
+        self._words = [sys.executable, script] if script.endswith(".py") else [script]
         self._version = ""
-        self._last: Setup | None = None
-        self._open_taps = {port: Tap(name) for port, name in interfaces.items()}
 
     def open(self, setup: Setup) -> None:
-        """Have the script set the router up; the same set-up again is left as it is."""
+        """Have the script set the router up. Raises Missing, DeviceError."""
+        self.close()
         wanted = [port for port in n.PORTS if setup.addresses.get(port)]
-        if missing := [port for port in wanted if port not in self._interfaces]:
-            needed = {route.port for route in setup.routes} | set(setup.mtu)
-            if needed & set(missing):
-                raise Missing(f"no interface for {', '.join(missing)}")
+        missing = [port for port in wanted if port not in self._interfaces]
+        needed = {route.port for route in setup.routes} | set(setup.mtu)
+        if needed & set(missing):
+            raise Missing(f"no interface for {', '.join(missing)}")
         self.setup = setup
-        self.taps = self._open_taps
         answer = self._call("configure", json.dumps(self._wanted(setup)))
+        # The script may have made the interfaces, and anew.
+        self.taps = {port: Tap(self._interfaces[port]) for port in wanted if port not in missing}
         self.use_macs(answer.get("macs", {}))
         self._version = answer.get("version", self._version)
         self.captured()
@@ -86,14 +90,15 @@ class ExternalDevice(WireDevice):
         """Run the script; return what it prints. Raises Missing or DeviceError."""
         try:
             done = subprocess.run(
-                [self._script, verb], input=text, capture_output=True, text=True, timeout=TIMEOUT_S
+                [*self._words, verb], input=text, capture_output=True, text=True, timeout=TIMEOUT_S
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise DeviceError(f"{self._script} {verb}: {error}") from None
         if done.returncode == CANNOT:
             raise Missing(done.stdout.strip() or done.stderr.strip() or "the script cannot do it")
         if done.returncode:
-            raise DeviceError(f"{self._script} {verb}: {done.stderr.strip()}")
+            last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise DeviceError(f"{self._script} {verb}: {last[0]}")
         try:
             answer = json.loads(done.stdout or "{}")
         except ValueError:
@@ -101,13 +106,15 @@ class ExternalDevice(WireDevice):
         return dict(answer)
 
     def close(self) -> None:
-        """Leave the router as it is; the next test bed changes it."""
+        """Leave the router as it is, for the next test bed to change."""
+        for tap in self.taps.values():
+            tap.close()
+        self.taps = {}
 
     def end(self) -> None:
         """Have the script stop the router, and close the interfaces."""
+        self.close()
         self._call("stop")
-        for tap in self._open_taps.values():
-            tap.close()
 
     @property
     def versions(self) -> dict[str, str]:

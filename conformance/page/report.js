@@ -106,6 +106,7 @@ function frames(title, group) {
 function step(one, number) {
   const all = make("div", undefined, "step");
   add(all, make("b", `${number}. ${one.note}`));
+  if (one.setup) add(all, make("p", `set up with ${one.setup}`, "quiet"));
   if (one.lines.length) add(all, make("pre", one.lines.join("\n")));
   if (one.sent.count) add(all, frames("sent", one.sent));
   if (!one.lines.length) {
@@ -169,7 +170,7 @@ function requirementRow(one) {
 const rows = report.requirements.map(one => ({
   one,
   line: requirementRow(one),
-  text: [one.id, one.section, one.summary, one.today, one.observable, one.reason, one.status, ...one.cases,
+  text: [one.id, one.section, one.level, one.summary, one.today, one.observable, one.reason, one.status, ...one.cases,
     ...one.invariants].join(" ").toLowerCase(),
 }));
 
