@@ -142,6 +142,8 @@ def _device(args: argparse.Namespace) -> Device:
     options = {"interfaces": interfaces, "script": args.script, "quiet_ms": args.quiet_ms}
     try:
         return make_device(args.dut, seed=args.seed, **options)
+    except ImportError as error:
+        raise InputError(f"--dut {args.dut}: not built here: {error}") from None
     except DeviceError as error:
         raise InputError(str(error)) from None
 

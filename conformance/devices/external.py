@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Any router between the tester's interfaces, configured by a user's script.
 
-The script (any program, or a file .py) is called as `SCRIPT configure` with a JSON object on its standard input:
+The script (any program, or a file .py) is called as `SCRIPT configure` with a JSON object on its
+standard input:
 
     {"ports": {"p1": {"addresses": ["10.1.0.1/24"], "mtu": 1500, "mac": "02:...",
                       "interface": "eth1", "neighbors": {"10.1.0.2": "02:..."}}, ...},

@@ -45,7 +45,8 @@ def test_every_requirement_on_the_wire_has_a_case() -> None:
 
 def test_the_table_of_linux_is_that_of_the_misses() -> None:
     table = "".join(f"| `{name}` | {reason} |\n" for name, reason in misses("linux").items())
-    assert table in (Path(coverage.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = Path(__file__).parents[2] / "conformance" / "README.md"
+    assert table in readme.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("device", ["sim", "dpdk", "linux"])
