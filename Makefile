@@ -2,7 +2,7 @@
 # Everything happens in .venv and build/. After `make build` the C files are compiled again, if
 # need be, whenever Python imports twinroute.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm lint format build install clean FORCE
+.PHONY: help demo test test-vm conformance lint format build install clean FORCE
 
 # meson-python looks for meson and ninja in the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,6 +28,9 @@ test: $(editable) ## check everything: format, lint, types, all tests, also with
 test-vm: $(editable) ## test on real drivers in a virtual machine, with what that needs
 	@.ci/install vm
 	$(bin)/python -m pytest tests/vm
+
+conformance: $(editable) ## prove the router against the RFCs, mutants too: out/conformance
+	$(bin)/twinroute conformance --mutants --report out/conformance
 
 lint: install ## check format, lint rules and types
 	@.ci/lint

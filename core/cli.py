@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import twinroute
 from twinroute import check, control_commands, control_watch
 from twinroute.config_errors import on_one_line
+from twinroute.conformance import command as conformance
 from twinroute.dpdk import doctor, run
 from twinroute.errors import Failure, TwinrouteError
 
@@ -101,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_parser(subparsers)
     for add_parser in _simulator_commands():
         add_parser(subparsers)
+    conformance.add_parser(subparsers)
     doctor.add_parser(subparsers)
     run.add_parser(subparsers)
     control_commands.add_parsers(subparsers)

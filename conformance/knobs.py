@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Knobs: settings that cases turn, by names of their own, and the keys of our configuration.
+
+A knob of a port is written "urpf.p1". A name that is not in the table is taken for a key itself,
+as "slow_path.arp_retries" or "port.p1.mtu"; what the configuration does not have is missing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twinroute.config import Config, build_config
+from twinroute.conformance import names as n
+from twinroute.conformance.device import Missing
+from twinroute.conformance.setup import Route, Setup
+from twinroute.errors import ConfigError
+
+Document = dict[str, Any]
+
+# Name of a knob: key of our configuration.
+KEYS: dict[str, str] = {
+    "icmp_errors_per_s": "slow_path.icmp_errors_per_s",
+    "icmp_errors_burst": "slow_path.icmp_errors_burst",
+    "arp_retries": "slow_path.arp_retries",
+    "arp_retry_ms": "slow_path.arp_retry_ms",
+    "arp_lifetime_s": "slow_path.arp_lifetime_s",
+    "arp_failed_s": "slow_path.arp_failed_s",
+    "neighbor_pending": "slow_path.neighbor_pending",
+}
+
+# Knobs that are more than one key: the function changes the document.
+SPECIAL: dict[str, Callable[[Document, Any], None]] = {}
+
+UNKNOWN = "unknown key"
+
+
+def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
+    """Return the configuration of our own router for a test bed. Raises Missing for a knob.
+
+    extra: tables of a backend, taken as they are.
+    """
+    document: Document = {
+        "slow_path": {"icmp_errors_per_s": 0},
+        "port": {port: _port(setup, port) for port in n.PORTS if setup.addresses.get(port)},
+        "route": [_route(route) for route in setup.routes],
+        "neighbor": [
+            {"port": port, "address": address, "mac": mac}
+            for port in n.PORTS
+            if setup.addresses.get(port)
+            for address, mac in setup.known(port).items()
+        ],
+        **(extra or {}),
+    }
+    if setup.loopback:
+        raise Missing("no address on a loopback interface")
+    for knob, value in setup.knobs.items():
+        _turn(document, knob, value)
+    try:
+        return build_config(document, "<case>")
+    except ConfigError as error:
+        unknown = [line for line in str(error).splitlines() if UNKNOWN in line]
+        if unknown:
+            raise Missing(unknown[0].removeprefix("<case>: ")) from None
+        raise
+
+
+def _port(setup: Setup, port: str) -> Document:
+    return {
+        "address": list(setup.addresses[port]),
+        "mac": n.MAC[port],
+        "mtu": setup.mtu_of(port),
+    }
+
+
+def _route(route: Route) -> Document:
+    table: Document = {"to": route.to, "kind": route.kind}
+    if route.via:
+        table["via"] = route.via
+    if route.port:
+        table["port"] = route.port
+    if route.metric is not None:
+        table["preference"] = route.metric
+    return table
+
+
+def _turn(document: Document, knob: str, value: Any) -> None:
+    """Set a knob in a document."""
+    if special := SPECIAL.get(knob):
+        special(document, value)
+        return
+    name, _, port = knob.partition(".")
+    key = KEYS.get(knob) or (f"port.{port}.{KEYS[name]}" if name in KEYS else knob)
+    if "." not in key:
+        raise Missing(f"no knob {knob}")
+    *tables, last = key.split(".")
+    for table in tables:
+        document = document.setdefault(table, {})
+    document[last] = value
