@@ -99,7 +99,9 @@ struct tr_config {
 	uint32_t arp_lifetime_ms;  // age at which an entry is refreshed by unicast requests
 	uint32_t arp_failed_ms;    // how long an unreachable neighbour is not asked again
 	bool arp_announce;         // one gratuitous ARP request per own address once its link is up
-	uint32_t icmp_errors_per_s; // 0: no limit (RFC 1812 4.3.2.8)
+	uint32_t reassembly_ms;    // how long a datagram may stay incomplete (RFC 1122 3.3.2)
+	uint32_t reassembly_fragments; // held for that; a source at most a quarter of them
+	uint32_t icmp_errors_per_s;    // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
 };
 
@@ -194,6 +196,7 @@ struct tr_settings {
 	uint32_t arp_retry_ms;
 	uint32_t arp_lifetime_ms;
 	uint32_t arp_failed_ms;
+	uint32_t reassembly_ms;
 	uint32_t icmp_errors_per_s;
 	uint32_t icmp_errors_burst;
 };

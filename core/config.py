@@ -57,7 +57,10 @@ class FastPath(Table):
 
 
 class SlowPath(Table):
-    """`[slow_path]`: queues and neighbours in entries, ARP times in ms and s, ICMP limits."""
+    """`[slow_path]`: queues and neighbours in entries, times in ms and s, ICMP limits.
+
+    reassembly: of ICMP messages to the router; RFC 1122 3.3.2 asks for 60 to 120 s.
+    """
 
     punt_ring: Annotated[int, power_of_two(2, 65536)] = 1024
     neighbors: Annotated[int, integer(1, 65536)] = 8192
@@ -66,6 +69,8 @@ class SlowPath(Table):
     arp_retry_ms: Annotated[int, integer(1, 60_000, "ms")] = 1000
     arp_lifetime_s: Annotated[float, number(0.001, 1e6, "s")] = 300.0
     arp_failed_s: Annotated[float, number(0.001, 1e6, "s")] = 20.0
+    reassembly_s: Annotated[float, number(1, 120, "s")] = 60.0
+    reassembly_fragments: Annotated[int, integer(64, 65536)] = 512
     icmp_errors_per_s: Annotated[int, integer(0, 1_000_000_000)] = 1000
     icmp_errors_burst: Annotated[int, integer(1, 1_000_000)] = 100
 

@@ -9,7 +9,7 @@ from twinroute.native import Native
 # What `[slow_path]` may change while the router runs.
 LIVE_SETTINGS = (
     *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
-    *("icmp_errors_per_s", "icmp_errors_burst"),
+    *("reassembly_s", "icmp_errors_per_s", "icmp_errors_burst"),
 )
 
 
@@ -29,6 +29,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.punt_ring = slow.punt_ring
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending
+    out.reassembly_fragments = slow.reassembly_fragments
     fill_live_settings(slow, out)
 
 
@@ -38,6 +39,7 @@ def fill_live_settings(slow: SlowPath, out: Any) -> None:
     out.arp_retry_ms = slow.arp_retry_ms
     out.arp_lifetime_ms = round(slow.arp_lifetime_s * 1000)
     out.arp_failed_ms = round(slow.arp_failed_s * 1000)
+    out.reassembly_ms = round(slow.reassembly_s * 1000)
     out.icmp_errors_per_s = slow.icmp_errors_per_s
     out.icmp_errors_burst = slow.icmp_errors_burst
 

@@ -18,6 +18,7 @@
 #define ICMP_FRAGMENTATION_NEEDED 4
 #define ICMP_ADMIN_PROHIBITED 13 // RFC 1812 5.2.7.1
 #define ICMP_TTL_IN_TRANSIT 0
+#define ICMP_REASSEMBLY_TIME 1
 
 struct icmp_header {
 	uint8_t type;

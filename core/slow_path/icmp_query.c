@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: MIT
 // ICMP queries to the router (RFC 1812 4.3.3): echo requests to an own address are turned into
-// the reply in their own buffer. Fragments, broadcast requests and every other ICMP message are
-// the host stack's. The balance of packets closes as if the request had ended and the reply had
-// been made.
+// the reply in their own buffer. Fragments wait for their others (reassembly.c). Broadcast
+// requests and every other ICMP message are the host stack's. The balance of packets closes as if
+// the request had ended and the reply had been made.
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
-// A reply goes to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
-static bool is_answerable(const struct tr_slow_path *slow, uint32_t source)
+bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 {
 	uint8_t kind = tr_tables_lookup(slow->tables, source)->kind;
 
 	return ipv4_is_unicast(source) && kind != TR_ROUTE_LOCAL && kind != TR_ROUTE_BROADCAST &&
 		kind != TR_ROUTE_MULTICAST && kind != TR_ROUTE_MARTIAN;
+}
+
+void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
+	uint16_t fragment)
+{
+	*ip = (struct ipv4_header){
+		.version_ihl = IPV4_VERSION_IHL,
+		.dscp_ecn = request->dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
+		.total_bytes_be = be16(bytes),
+		.id_be = request->id_be,
+		.fragment_be = be16(fragment),
+		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
+		.protocol = IPV4_PROTOCOL_ICMP,
+		.source_be = request->destination_be, // RFC 1812 4.3.3.6
+		.destination_be = request->source_be,
+	};
+	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
 }
 
 // The frame of a request becomes that of its reply, without IP options.
@@ -28,18 +44,7 @@ static void answer(struct pkt *pkt)
 	bytes = be16(request.total_bytes_be) - options;
 	pkt_pull(pkt, options);
 	ip = slow_ip(pkt);
-	*ip = (struct ipv4_header){
-		.version_ihl = IPV4_VERSION_IHL,
-		.dscp_ecn = request.dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
-		.total_bytes_be = be16((uint16_t)bytes),
-		.id_be = request.id_be,
-		.fragment_be = request.fragment_be & be16(IPV4_DF),
-		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
-		.protocol = IPV4_PROTOCOL_ICMP,
-		.source_be = request.destination_be, // RFC 1812 4.3.3.6
-		.destination_be = request.source_be,
-	};
-	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
+	tr_slow_echo_header(ip, &request, (uint16_t)bytes, be16(request.fragment_be) & IPV4_DF);
 	icmp = (struct icmp_header *)(ip + 1);
 	icmp->type = ICMP_ECHO_REPLY;
 	icmp->checksum_be = 0;
@@ -54,15 +59,18 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	uint32_t bytes = be16(ip->total_bytes_be) - ipv4_header_bytes(ip);
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ICMP_QUERY, TR_VERDICT_LIVE);
-	if ((be16(ip->fragment_be) & (IPV4_MF | IPV4_OFFSET_MASK)) != 0 ||
-		!tr_slow_is_own(slow, be32(ip->destination_be)))
+	if (!tr_slow_is_own(slow, be32(ip->destination_be)))
 		return false;
+	if ((be16(ip->fragment_be) & (IPV4_MF | IPV4_OFFSET_MASK)) != 0) {
+		tr_slow_reassemble(slow, pkt);
+		return true;
+	}
 	icmp = (const struct icmp_header *)((const uint8_t *)ip + ipv4_header_bytes(ip));
 	if (bytes < sizeof(*icmp)) {
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
 		return true;
 	}
-	if (icmp->type != ICMP_ECHO_REQUEST || !is_answerable(slow, be32(ip->source_be)))
+	if (icmp->type != ICMP_ECHO_REQUEST || !tr_slow_is_answerable(slow, be32(ip->source_be)))
 		return false;
 	if (tr_checksum(icmp, bytes) != 0) { // RFC 792
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);

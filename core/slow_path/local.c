@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: MIT
 // Packets for the router itself: own addresses, limited broadcast, link-local multicast. The slow
-// path answers echo requests; everything else goes unmodified to the host stack behind the twin of
-// the port by which it came.
+// path answers echo requests, in fragments too; everything else goes unmodified, a fragment as a
+// fragment, to the host stack behind the twin of the port by which it came.
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
-void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt)
+void tr_slow_deliver(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	uint16_t port = pkt_port(pkt);
 
-	assert(port < slow->config->ports);
+	io_trace(slow->core, pkt, TR_STEP_SLOW_LOCAL, TR_VERDICT_DONE);
+	if (io_twin_tx_burst(slow->core, slow->io_port[port], &pkt, 1) == 1)
+		tr_count(&slow->counters.sent_twin[port], 1);
+	else
+		tr_slow_drop(slow, pkt, TR_DROP_TWIN_FULL);
+}
+
+void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	assert(pkt_port(pkt) < slow->config->ports);
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_LOCAL, TR_VERDICT_LIVE);
 	if (slow_ip(pkt)->protocol == IPV4_PROTOCOL_ICMP) {
 		if (tr_slow_icmp_query(slow, pkt))
 			return;
 		tr_slow_leave(slow, TR_STEP_SLOW_LOCAL);
 	}
-	io_trace(slow->core, pkt, TR_STEP_SLOW_LOCAL, TR_VERDICT_DONE);
-	if (io_twin_tx_burst(slow->core, slow->io_port[port], &pkt, 1) == 1)
-		tr_count(&slow->counters.sent_twin[port], 1);
-	else
-		tr_slow_drop(slow, pkt, TR_DROP_TWIN_FULL);
+	tr_slow_deliver(slow, pkt);
 }

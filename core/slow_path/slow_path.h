@@ -16,6 +16,7 @@
 #include "router.h"
 #include "slow_path/neighbors.h"
 #include "slow_path/rate_limit.h"
+#include "slow_path/reassembly.h"
 #include "tables/tables.h"
 
 struct tr_slow_path {
@@ -36,6 +37,7 @@ struct tr_slow_path {
 	uint64_t control_done;
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
+	struct tr_reassembly *reassembly;
 	struct tr_rate_limit icmp_limit;
 	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
@@ -87,8 +89,15 @@ void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t add
 bool tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt);
 // For the router itself: echo request, or to the port's twin.
 void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt);
+// To the twin of the port by which it came, as it is.
+void tr_slow_deliver(struct tr_slow_path *slow, struct pkt *pkt);
 // True if the packet was an ICMP message for the slow path (and is gone), else it is for the twin.
 bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
+// Replies go to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
+bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
+// IP header of an echo reply or of a fragment of it: `bytes` in all, `fragment` flags and offset.
+void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
+	uint16_t fragment);
 // Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 // A packet that has waited for a neighbour is routed anew.

@@ -2,7 +2,7 @@
 """Every drop reason, provoked by a packet, with nothing else dropped; and a check that none is
 without a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -57,6 +57,7 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "arp_conflict": arp(sender=w.R1, target=w.H1),
     "icmp_malformed": transit(dst=w.R1, payload=b"\x08\x00\x12\x34aaaa", protocol=p.ICMP),
     "arp_done": arp(),
+    "fragment_length": transit(dst=w.R1, payload=bytes(12), protocol=p.ICMP, fragment=p.MF),
     "echo_answered": transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP),
 }
 
@@ -99,6 +100,41 @@ def fragmented() -> Bench:
 def fragment_beyond() -> Bench:
     bench = w.bed(mtu2=1000)
     w.exchange(bench, w.P1, [transit(payload=bytes(1400), fragment=0x1FFF)])
+    return bench
+
+
+def _pieces(*pieces: Mapping[str, object]) -> Bench:
+    """Send fragments of an echo request to the router."""
+    bench = w.bed()
+    echo = {"dst": w.R1, "payload": p.echo_request(data=bytes(8)), "protocol": p.ICMP}
+    w.exchange(bench, w.P1, [transit(**{**echo, **piece}) for piece in pieces])
+    return bench
+
+
+def fragment_overlap() -> Bench:
+    return _pieces({"fragment": p.MF}, {"fragment": 1})
+
+
+def fragment_ecn() -> Bench:
+    return _pieces({"fragment": p.MF, "tos": 3}, {"fragment": 2})
+
+
+def fragment_duplicate() -> Bench:
+    return _pieces({"fragment": 2}, {"fragment": 2})
+
+
+def reassembly_timeout() -> Bench:
+    return _pieces({"fragment": 2})
+
+
+def reassembly_full() -> Bench:
+    return _pieces(*({"fragment": 2, "ident": ident} for ident in range(1000)))
+
+
+def reassembled() -> Bench:
+    echo = p.ipv4(w.H1, w.R1, p.echo_request(data=bytes(80)), protocol=p.ICMP)
+    bench = w.bed()
+    w.exchange(bench, w.P1, [p.ether(w.M1, w.h1, part) for part in p.fragments(echo, 8)])
     return bench
 
 
@@ -177,6 +213,12 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         fragmentation_needed,
         fragmented,
         fragment_beyond,
+        fragment_overlap,
+        fragment_ecn,
+        fragment_duplicate,
+        reassembly_timeout,
+        reassembly_full,
+        reassembled,
         twin_frame,
         neighbor_failed,
         neighbor_queue_full,
@@ -191,6 +233,8 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
 # What is answered or sent by the way, and so counts as well.
 BESIDES = {"neighbor_queue_full": {"arp_done"}, "neighbor_table_full": {"arp_done"}}
 BESIDES["punt_ring_full"] = {"arp_done"}
+BESIDES["fragment_duplicate"] = BESIDES["reassembly_full"] = {"reassembly_timeout"}
+BESIDES["reassembled"] = {"echo_answered"}
 
 
 def reasons() -> list[str]:
