@@ -81,6 +81,27 @@ struct tr_port_config {
 	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
 };
 
+// ICMP messages that have a limit of their own, besides the one of all errors (RFC 1812 4.3.2.8).
+enum tr_icmp_kind {
+	TR_ICMP_UNREACHABLE,
+	TR_ICMP_TIME_EXCEEDED,
+	TR_ICMP_PARAMETER_PROBLEM,
+	TR_ICMP_REDIRECT,
+	TR_ICMP_ECHO_REPLY,
+};
+#define TR_ICMP_KINDS 5
+
+struct tr_icmp_limit {
+	uint32_t per_s; // 0: no limit
+	uint32_t burst;
+};
+
+struct tr_icmp_config {
+	bool unreachables_off; // but fragmentation needed, without which no path MTU is found
+	bool prohibited_off;   // code 13 of them (RFC 1812 5.2.7.1)
+	struct tr_icmp_limit limit[TR_ICMP_KINDS];
+};
+
 struct tr_config {
 	uint32_t ports;
 	struct tr_port_config port[TR_PORTS_MAX];
@@ -103,6 +124,7 @@ struct tr_config {
 	uint32_t reassembly_fragments; // held for that; a source at most a quarter of them
 	uint32_t icmp_errors_per_s;    // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
+	struct tr_icmp_config icmp;
 };
 
 struct tr_step_counters {
@@ -199,6 +221,7 @@ struct tr_settings {
 	uint32_t reassembly_ms;
 	uint32_t icmp_errors_per_s;
 	uint32_t icmp_errors_burst;
+	struct tr_icmp_config icmp;
 };
 // The slow path goes by them from its next turn on; timers that run end as they were set. Same
 // return as tr_routes_post.

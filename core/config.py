@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twinroute import config_checks, config_rules
 from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_icmp import Icmp
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
 
@@ -209,6 +210,7 @@ class Document(Table):
     router: RouterName = RouterName()
     fast_path: FastPath = FastPath()
     slow_path: SlowPath = SlowPath()
+    icmp: Icmp = Icmp()
     port: Annotated[
         dict[PortName, Port],
         Expected(f"tables [port.NAME] for 1 to {PORTS_MAX} ports"),
@@ -233,6 +235,7 @@ class Config(Table):
     name: str
     fast_path: FastPath
     slow_path: SlowPath
+    icmp: Icmp
     ports: dict[str, Port]
     routes: list[Route]
     route_files: list[RouteFile]
@@ -332,6 +335,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         name=name,
         fast_path=tables.fast_path,
         slow_path=tables.slow_path,
+        icmp=tables.icmp,
         ports=ports,
         routes=tables.route,
         route_files=[

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twinroute import routes
-from twinroute.config import Config, SlowPath
+from twinroute.config import Config
 from twinroute.config_rules import MAC, Refused
 from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import InputError, TwinrouteError
@@ -337,10 +337,10 @@ class RouterApi(ABC):
             for one in out[0:found]
         ]
 
-    def settings_set(self, slow_path: SlowPath) -> None:
-        """Change what LIVE_SETTINGS names to what it is in `slow_path`."""
+    def settings_set(self, config: Config) -> None:
+        """Change what may change while the router runs to what it is in `config`."""
         out = self.native.ffi.new("struct tr_settings *")
-        fill_live_settings(slow_path, out)
+        fill_live_settings(config, out)
         post = self.native.lib.tr_settings_post
         self._post(lambda: post(self.info.pointer, out), "settings")
 

@@ -3,10 +3,11 @@
 
 from typing import Any
 
-from twinroute.config import Config, Port, SlowPath
+from twinroute.config import Config, Port
+from twinroute.config_icmp import fill_icmp
 from twinroute.native import Native
 
-# What `[slow_path]` may change while the router runs.
+# What of `[slow_path]` may change while the router runs.
 LIVE_SETTINGS = (
     *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
     *("reassembly_s", "icmp_errors_per_s", "icmp_errors_burst"),
@@ -30,11 +31,12 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending
     out.reassembly_fragments = slow.reassembly_fragments
-    fill_live_settings(slow, out)
+    fill_live_settings(config, out)
 
 
-def fill_live_settings(slow: SlowPath, out: Any) -> None:
+def fill_live_settings(config: Config, out: Any) -> None:
     """Fill a struct tr_settings, or the fields of the same names in a struct tr_config."""
+    slow = config.slow_path
     out.arp_retries = slow.arp_retries
     out.arp_retry_ms = slow.arp_retry_ms
     out.arp_lifetime_ms = round(slow.arp_lifetime_s * 1000)
@@ -42,6 +44,7 @@ def fill_live_settings(slow: SlowPath, out: Any) -> None:
     out.reassembly_ms = round(slow.reassembly_s * 1000)
     out.icmp_errors_per_s = slow.icmp_errors_per_s
     out.icmp_errors_burst = slow.icmp_errors_burst
+    fill_icmp(config.icmp, out.icmp)
 
 
 def _fill_port(name: str, port: Port, out: Any) -> None:

@@ -24,6 +24,9 @@ BASE = """
 {fast}
 [slow_path]
 {slow}
+[icmp.redirect]
+per_s = 0
+{icmp}
 [port.p1]
 address = "10.1.0.1/24"
 mac = "02:00:00:00:01:01"
@@ -76,12 +79,16 @@ def bed_config(
     slow: Mapping[str, Any] | None = None,
     nic: Mapping[str, Any] | None = None,
     sim: Mapping[str, Any] | None = None,
+    icmp: str = "",
     mtu1: int = 1500,
     mtu2: int = 1500,
     routes: str = "",
     resolved: bool = True,
 ) -> Config:
-    """Return the test bed's configuration; mappings add keys to the sections of their names."""
+    """Return the test bed's configuration; mappings add keys to the sections of their names.
+
+    icmp: TOML behind the table [icmp.redirect], which sets no limit.
+    """
     neighbors = [
         f'[[neighbor]]\nport = "{port}"\naddress = "{address}"\nmac = "{mac}"'
         for port, entries in RESOLVED.items()
@@ -92,6 +99,7 @@ def bed_config(
         BASE.format(
             fast=_lines(fast or {}),
             slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
+            icmp=icmp,
             sim=_lines({"buffers": 65536, **(sim or {})}),
             nic=_lines(ports),
             mtu1=mtu1,

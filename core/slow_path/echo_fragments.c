@@ -150,6 +150,10 @@ static void answer(struct tr_slow_path *slow, const struct tr_fragment *first)
 		drop_all(slow, first, TR_DROP_ICMP_MALFORMED);
 		return;
 	}
+	if (!tr_slow_icmp_may_send(slow, TR_ICMP_ECHO_REPLY)) {
+		drop_all(slow, first, TR_DROP_ECHO_LIMITED);
+		return;
+	}
 	plan(slow, &reply);
 	if (!make_fragments(slow, pkts, &reply, first)) {
 		drop_all(slow, first, TR_DROP_NO_BUFFER);

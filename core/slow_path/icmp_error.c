@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ICMP errors (RFC 1812 4.3.2) about packets that the slow path is about to drop. Whether one
-// may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limit
-// last, so that a packet which gets no error uses up no token. The packet quoted is as it was
-// received.
+// may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limits
+// (icmp_limits.c) last, so that a packet which gets no error uses up no token. The packet quoted is
+// as it was received.
 #include "slow_path/slow_path.h"
 
 #define ICMP_ERROR_BYTES_MAX 576 // RFC 1812 4.3.2.3: of the whole datagram
@@ -42,6 +42,29 @@ static bool is_subject(const struct tr_slow_path *slow, const struct pkt *pkt)
 		return false;
 	return !ipv4_is_multicast(destination) && destination != IPV4_LIMITED_BROADCAST &&
 		!is_group_route(slow, destination);
+}
+
+static bool is_switched_off(const struct tr_slow_path *slow, const struct icmp_header *message)
+{
+	if (message->type != ICMP_UNREACHABLE || message->code == ICMP_FRAGMENTATION_NEEDED)
+		return false;
+	// RFC 1812 5.2.7.1
+	return slow->unreachables_off ||
+		(slow->prohibited_off && message->code == ICMP_ADMIN_PROHIBITED);
+}
+
+static enum tr_icmp_kind kind_of(uint8_t type)
+{
+	switch (type) {
+	case ICMP_UNREACHABLE:
+		return TR_ICMP_UNREACHABLE;
+	case ICMP_TIME_EXCEEDED:
+		return TR_ICMP_TIME_EXCEEDED;
+	case ICMP_REDIRECT:
+		return TR_ICMP_REDIRECT;
+	default:
+		return TR_ICMP_PARAMETER_PROBLEM;
+	}
 }
 
 // The way back to the source of a packet; NULL if the source is no single host elsewhere. Own
@@ -90,11 +113,11 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about,
 	uint32_t from;
 	struct pkt *pkt;
 
-	if (!hop || !is_subject(slow, about))
+	if (!hop || is_switched_off(slow, message) || !is_subject(slow, about))
 		return false;
 	// RFC 1812 4.3.2.4: an address of the interface by which the error leaves.
 	from = tr_slow_source(slow, hop->port, hop->kind == TR_ROUTE_VIA ? hop->gateway : source);
-	if (from == 0 || !tr_rate_limit_take(&slow->icmp_limit, io_cycles(slow->core)))
+	if (from == 0 || !tr_slow_icmp_may_send(slow, kind_of(message->type)))
 		return false;
 	bytes = HEADERS_BYTES + pkt_bytes(about) - ETHER_HEADER_BYTES;
 	if (bytes > ICMP_ERROR_BYTES_MAX)

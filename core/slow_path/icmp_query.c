@@ -76,6 +76,10 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
 		return true;
 	}
+	if (!tr_slow_icmp_may_send(slow, TR_ICMP_ECHO_REPLY)) {
+		tr_slow_drop(slow, pkt, TR_DROP_ECHO_LIMITED);
+		return true;
+	}
 	io_trace(slow->core, pkt, TR_STEP_SLOW_ICMP_QUERY, tr_drop_verdict(TR_DROP_ECHO_ANSWERED));
 	tr_count(&slow->counters.dropped[TR_DROP_ECHO_ANSWERED], 1);
 	tr_count(&slow->counters.generated, 1);

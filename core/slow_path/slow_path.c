@@ -48,8 +48,12 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	slow->port = ports;
 	slow->io_port = io_ports;
 	slow->step = TR_STEP_SLOW_DISPATCH;
-	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), config->icmp_errors_per_s,
-		config->icmp_errors_burst);
+	tr_slow_icmp_settings(slow,
+		&(struct tr_settings){
+			.icmp_errors_per_s = config->icmp_errors_per_s,
+			.icmp_errors_burst = config->icmp_errors_burst,
+			.icmp = config->icmp,
+		});
 	error = tr_distributor_init(&slow->distributor, config, slow->core, io_ports, slow->index,
 		&slow->counters);
 	if (error) {
@@ -138,8 +142,7 @@ static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *
 {
 	tr_neighbors_settings(slow->neighbors, settings, io_cycles_hz(slow->core));
 	tr_reassembly_settings(slow->reassembly, settings, io_cycles_hz(slow->core));
-	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), settings->icmp_errors_per_s,
-		settings->icmp_errors_burst);
+	tr_slow_icmp_settings(slow, settings);
 }
 
 // Applies up to `most` changes of the message at hand, and ends it after the last.

@@ -38,7 +38,10 @@ struct tr_slow_path {
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
 	struct tr_reassembly *reassembly;
-	struct tr_rate_limit icmp_limit;
+	struct tr_rate_limit icmp_limit;                // of all errors
+	struct tr_rate_limit kind_limit[TR_ICMP_KINDS]; // of each kind
+	bool unreachables_off;
+	bool prohibited_off;
 	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
@@ -107,6 +110,9 @@ void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt);
 // to 7: the MTU of fragmentation needed (RFC 1191), the pointer of parameter problem, else 0.
 bool tr_slow_icmp_error(struct tr_slow_path *slow, const struct pkt *pkt, uint8_t type,
 	uint8_t code, uint32_t rest);
+// May a message of that kind be sent now? Then it counts as sent.
+bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind);
+void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *settings);
 // Sends as fragments of at most hop->mtu bytes (RFC 791 3.2). Owns the packet.
 void tr_slow_fragment(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
 	const uint8_t *mac);

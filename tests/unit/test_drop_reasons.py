@@ -131,6 +131,13 @@ def reassembly_full() -> Bench:
     return _pieces(*({"fragment": 2, "ident": ident} for ident in range(1000)))
 
 
+def echo_limited() -> Bench:
+    bench = w.bed(icmp="[icmp.echo_reply]\nper_s = 1\nburst = 1")
+    echo = transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP)
+    w.exchange(bench, w.P1, [echo, echo])
+    return bench
+
+
 def reassembled() -> Bench:
     echo = p.ipv4(w.H1, w.R1, p.echo_request(data=bytes(80)), protocol=p.ICMP)
     bench = w.bed()
@@ -219,6 +226,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         reassembly_timeout,
         reassembly_full,
         reassembled,
+        echo_limited,
         twin_frame,
         neighbor_failed,
         neighbor_queue_full,
@@ -234,7 +242,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
 BESIDES = {"neighbor_queue_full": {"arp_done"}, "neighbor_table_full": {"arp_done"}}
 BESIDES["punt_ring_full"] = {"arp_done"}
 BESIDES["fragment_duplicate"] = BESIDES["reassembly_full"] = {"reassembly_timeout"}
-BESIDES["reassembled"] = {"echo_answered"}
+BESIDES["reassembled"] = BESIDES["echo_limited"] = {"echo_answered"}
 
 
 def reasons() -> list[str]:
