@@ -76,7 +76,8 @@ struct tr_port_address {
 struct tr_port_config {
 	char name[16];
 	uint8_t mac[6];
-	uint16_t mtu; // bytes of the IP packet
+	uint16_t mtu;   // bytes of the IP packet
+	bool redirects; // are sent by it (RFC 1812 5.2.7.2)
 	uint32_t addresses;
 	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
 };

@@ -80,7 +80,8 @@ class Port(Table):
     """`[port.NAME]`: addresses with their subnets, MAC address, MTU in bytes of the IP packet.
 
     The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
-    02:54:52, two bytes made from the router's name (0 for "router"), and its index.
+    02:54:52, two bytes made from the router's name (0 for "router"), and its index. redirects: are
+    sent to stations on the port's link; [icmp.redirect] says how many.
     """
 
     addresses: Annotated[
@@ -90,6 +91,7 @@ class Port(Table):
     ] = Field(alias="address", min_length=1, max_length=16)
     mac: Annotated[str, config_rules.MAC] = ""
     mtu: Annotated[int, integer(68, 9216)] = 1500
+    redirects: Annotated[bool, config_rules.FLAG] = True
 
 
 class Route(Table):

@@ -52,6 +52,7 @@ def _fill_port(name: str, port: Port, out: Any) -> None:
     out.name = name.encode()
     out.mac = list(bytes.fromhex(port.mac.replace(":", "")))
     out.mtu = port.mtu
+    out.redirects = port.redirects
     out.addresses = len(port.addresses)
     for index, interface in enumerate(port.addresses):
         out.address[index].address = int(interface.ip)

@@ -135,6 +135,8 @@ void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_DISPATCH, TR_VERDICT_LIVE);
 	if (pkt_punt(pkt) == TR_PUNT_ARP)
 		tr_slow_arp(slow, pkt);
+	else if (pkt_punt(pkt) == TR_PUNT_REDIRECT)
+		tr_slow_redirect_copy(slow, pkt);
 	else
 		dispatch_ip(slow, pkt);
 	tr_slow_leave(slow, TR_STEP_SLOW_DISPATCH);

@@ -108,6 +108,7 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 		tr_neighbors_wait(slow, pkt, hop->port, neighbor);
 		return;
 	}
+	tr_slow_redirect(slow, pkt, hop);
 	lower_ttl(slow_ip(pkt));
 	tr_count(&slow->counters.forwarded, 1);
 	send_on(slow, pkt, hop, mac);

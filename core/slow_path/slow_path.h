@@ -113,6 +113,12 @@ bool tr_slow_icmp_error(struct tr_slow_path *slow, const struct pkt *pkt, uint8_
 // May a message of that kind be sent now? Then it counts as sent.
 bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind);
 void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *settings);
+// Tells the source of a packet, which is being sent to that next hop, that it could go there by
+// itself, if that is so (RFC 1812 5.2.7.2). The packet stays the caller's.
+void tr_slow_redirect(struct tr_slow_path *slow, const struct pkt *pkt,
+	const struct tr_next_hop *hop);
+// The same for a copy of a packet that the fast path has sent. Ends the copy.
+void tr_slow_redirect_copy(struct tr_slow_path *slow, struct pkt *pkt);
 // Sends as fragments of at most hop->mtu bytes (RFC 791 3.2). Owns the packet.
 void tr_slow_fragment(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
 	const uint8_t *mac);

@@ -58,6 +58,7 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "icmp_malformed": transit(dst=w.R1, payload=b"\x08\x00\x12\x34aaaa", protocol=p.ICMP),
     "arp_done": arp(),
     "fragment_length": transit(dst=w.R1, payload=bytes(12), protocol=p.ICMP, fragment=p.MF),
+    "redirect_copy": transit(dst=w.G1),
     "echo_answered": transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP),
 }
 

@@ -261,7 +261,9 @@ def test_a_kind_has_its_own_limit(kind: str) -> None:
         for one in KINDS
         if one != kind or i < 3
     ]
-    assert sorted(got) == sorted(expected) + [(time, types[kind], p.ip_of(one)) for time, one in late]
+    assert sorted(got) == sorted(expected) + [
+        (time, types[kind], p.ip_of(one)) for time, one in late
+    ]
 
 
 def test_the_limit_of_all_holds_besides() -> None:
