@@ -14,6 +14,8 @@
 #define TR_DROPS_MAX 96
 #define TR_PUNTS_MAX 32
 #define TR_PORT_ADDRESSES_MAX 16
+#define TR_GROUPS_MAX 256
+#define TR_MULTICAST_ROUTES_MAX 256
 #define TR_NO_PORT 0xffff
 
 // How a pipeline keeps the lanes that leave it (Emmerich et al. 2017, section 4).
@@ -103,6 +105,32 @@ struct tr_icmp_config {
 	struct tr_icmp_limit limit[TR_ICMP_KINDS];
 };
 
+// A multicast group, and the ports that have joined it.
+struct tr_group {
+	uint32_t group;
+	uint32_t ports; // bit mask
+};
+
+// Packets of a source to a group that come by a port, and where copies of them go.
+struct tr_multicast_route {
+	uint32_t source; // 0: any that has no route of its own
+	uint32_t group;
+	uint32_t to; // ports: bit mask
+	uint16_t from;
+	uint16_t reserved;
+};
+
+// What ports do with packets to more than one station.
+struct tr_group_config {
+	uint32_t receive_directed; // ports whose subnets' broadcasts are received: bit mask
+	uint32_t forward_directed; // and forwarded (RFC 2644)
+	uint8_t ttl_threshold[TR_PORTS_MAX]; // a multicast leaves by a port with a TTL above it
+	uint32_t groups;
+	struct tr_group group[TR_GROUPS_MAX]; // each once
+	uint32_t routes;
+	struct tr_multicast_route route[TR_MULTICAST_ROUTES_MAX];
+};
+
 struct tr_config {
 	uint32_t ports;
 	struct tr_port_config port[TR_PORTS_MAX];
@@ -126,6 +154,7 @@ struct tr_config {
 	uint32_t icmp_errors_per_s;    // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
 	struct tr_icmp_config icmp;
+	struct tr_group_config groups;
 };
 
 struct tr_step_counters {
@@ -223,6 +252,7 @@ struct tr_settings {
 	uint32_t icmp_errors_per_s;
 	uint32_t icmp_errors_burst;
 	struct tr_icmp_config icmp;
+	struct tr_group_config groups;
 };
 // The slow path goes by them from its next turn on; timers that run end as they were set. Same
 // return as tr_routes_post.

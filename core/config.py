@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twinroute import config_checks, config_rules
 from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_groups import DAEMONS_GROUPS, GROUP, MulticastRoute
 from twinroute.config_icmp import Icmp
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
@@ -81,7 +82,9 @@ class Port(Table):
 
     The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
     02:54:52, two bytes made from the router's name (0 for "router"), and its index. redirects: are
-    sent to stations on the port's link; [icmp.redirect] says how many.
+    sent to stations on the port's link; [icmp.redirect] says how many. directed_broadcast: of the
+    port's subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
+    ttl_threshold: a multicast packet leaves by the port only with a TTL above it.
     """
 
     addresses: Annotated[
@@ -92,6 +95,12 @@ class Port(Table):
     mac: Annotated[str, config_rules.MAC] = ""
     mtu: Annotated[int, integer(68, 9216)] = 1500
     redirects: Annotated[bool, config_rules.FLAG] = True
+    receive_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
+    forward_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
+    groups: Annotated[
+        list[Annotated[IPv4Address, GROUP]], Expected("a list of multicast groups")
+    ] = list(DAEMONS_GROUPS)
+    ttl_threshold: Annotated[int, integer(1, 255)] = 1
 
 
 class Route(Table):
@@ -221,6 +230,7 @@ class Document(Table):
     route: Annotated[list[Route], Expected("tables [[route]]")] = []
     route_file: Annotated[list[RouteFile], Expected("tables [[route_file]]")] = []
     neighbor: Annotated[list[Neighbor], Expected("tables [[neighbor]]")] = []
+    multicast_route: Annotated[list[MulticastRoute], Expected("tables [[multicast_route]]")] = []
     sim: Sim = Sim()
     dpdk: Dpdk = Dpdk()
     control: Control = Control()
@@ -242,6 +252,7 @@ class Config(Table):
     routes: list[Route]
     route_files: list[RouteFile]
     neighbors: list[Neighbor]
+    multicast_routes: list[MulticastRoute]
     sim: Sim
     dpdk: Dpdk
     control: Control
@@ -344,6 +355,7 @@ def _assemble(tables: Document, base: Path) -> Config:
             file.model_copy(update={"path": base / file.path}) for file in tables.route_file
         ],
         neighbors=tables.neighbor,
+        multicast_routes=tables.multicast_route,
         sim=tables.sim.model_copy(update={"port": links, "profile": profile}),
         dpdk=tables.dpdk.model_copy(update={"port": _devices(tables)}),
         control=tables.control if tables.control.socket.name else Control(socket=SOCKETS / socket),

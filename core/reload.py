@@ -14,6 +14,7 @@ import numpy as np
 from twinroute import routes
 from twinroute.config import Config, Neighbor
 from twinroute.config_errors import Place, as_toml, place_text
+from twinroute.config_groups import live_groups
 from twinroute.config_icmp import live_icmp
 from twinroute.errors import ConfigError
 from twinroute.router_api import RouterApi
@@ -108,6 +109,7 @@ def _fixed(backend: str, config: Config) -> dict[str, Any]:
     for name in BACKENDS:
         if name != backend:
             tables.pop(name, None)
+    tables["multicast_route"] = tables.pop("multicast_routes")
     return {"router": {"name": tables.pop("name")}, "port": tables.pop("ports"), **tables}
 
 
@@ -157,6 +159,7 @@ def _live(config: Config) -> dict[Place, object]:
         ("slow_path", name): getattr(config.slow_path, name) for name in LIVE_SETTINGS
     }
     live.update(live_icmp(config.icmp))
+    live.update(live_groups(config))
     return live
 
 

@@ -4,6 +4,7 @@
 from typing import Any
 
 from twinroute.config import Config, Port
+from twinroute.config_groups import fill_groups
 from twinroute.config_icmp import fill_icmp
 from twinroute.native import Native
 
@@ -45,6 +46,7 @@ def fill_live_settings(config: Config, out: Any) -> None:
     out.icmp_errors_per_s = slow.icmp_errors_per_s
     out.icmp_errors_burst = slow.icmp_errors_burst
     fill_icmp(config.icmp, out.icmp)
+    fill_groups(config, out.groups)
 
 
 def _fill_port(name: str, port: Port, out: Any) -> None:

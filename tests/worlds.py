@@ -31,13 +31,16 @@ per_s = 0
 address = "10.1.0.1/24"
 mac = "02:00:00:00:01:01"
 mtu = {mtu1}
+{ports}
 [port.p2]
 address = "10.2.0.1/24"
 mac = "02:00:00:00:02:01"
 mtu = {mtu2}
+{ports}
 [port.p3]
 address = "10.3.0.1/24"
 mac = "02:00:00:00:03:01"
+{ports}
 [[route]]
 to = "198.18.0.0/16"
 via = "10.2.0.254"
@@ -80,6 +83,7 @@ def bed_config(
     nic: Mapping[str, Any] | None = None,
     sim: Mapping[str, Any] | None = None,
     icmp: str = "",
+    ports: str = "",
     mtu1: int = 1500,
     mtu2: int = 1500,
     routes: str = "",
@@ -87,21 +91,22 @@ def bed_config(
 ) -> Config:
     """Return the test bed's configuration; mappings add keys to the sections of their names.
 
-    icmp: TOML behind the table [icmp.redirect], which sets no limit.
+    icmp: TOML behind the table [icmp.redirect], which sets no limit. ports: TOML in every port.
     """
     neighbors = [
         f'[[neighbor]]\nport = "{port}"\naddress = "{address}"\nmac = "{mac}"'
         for port, entries in RESOLVED.items()
         for address, mac in entries.items()
     ]
-    ports = {"rate": "unlimited", "rx_descriptors": 4096, "tx_descriptors": 4096, **(nic or {})}
+    queues = {"rate": "unlimited", "rx_descriptors": 4096, "tx_descriptors": 4096, **(nic or {})}
     return parse_config(
         BASE.format(
             fast=_lines(fast or {}),
             slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
             icmp=icmp,
+            ports=ports,
             sim=_lines({"buffers": 65536, **(sim or {})}),
-            nic=_lines(ports),
+            nic=_lines(queues),
             mtu1=mtu1,
             mtu2=mtu2,
             routes=routes,

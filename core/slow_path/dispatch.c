@@ -72,26 +72,6 @@ static bool is_host(const struct tr_slow_path *slow, uint32_t source)
 		tr_tables_lookup(slow->tables, source)->kind != TR_ROUTE_BROADCAST;
 }
 
-static void broadcast(struct tr_slow_path *slow, struct pkt *pkt)
-{
-	// RFC 2644: a directed broadcast is neither forwarded nor received, unless a switch says
-	// so; there is none yet. Zero forms of a broadcast address likewise (RFC 1812 5.3.5).
-	if (slow_ip(pkt)->destination_be != be32(IPV4_LIMITED_BROADCAST))
-		tr_slow_drop(slow, pkt, TR_DROP_DIRECTED_BROADCAST);
-	else
-		tr_slow_local(slow, pkt); // RFC 1812 5.3.5.1
-}
-
-static void multicast(struct tr_slow_path *slow, struct pkt *pkt)
-{
-	// 224.0.0.0/24 never leaves its link, and the host stack knows which of it the router
-	// joined (RFC 1812 5.2.3). No other group is routed.
-	if (be32(slow_ip(pkt)->destination_be) >> 8 != 0xe00000)
-		tr_slow_drop(slow, pkt, TR_DROP_MULTICAST);
-	else
-		tr_slow_local(slow, pkt);
-}
-
 void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
 {
 	switch (hop->kind) {
@@ -99,10 +79,10 @@ void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_n
 		tr_slow_local(slow, pkt);
 		break;
 	case TR_ROUTE_BROADCAST:
-		broadcast(slow, pkt);
+		tr_slow_broadcast(slow, pkt, hop);
 		break;
 	case TR_ROUTE_MULTICAST:
-		multicast(slow, pkt);
+		tr_slow_multicast(slow, pkt);
 		break;
 	default:
 		tr_slow_forward(slow, pkt, hop);

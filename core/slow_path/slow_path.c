@@ -48,6 +48,7 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	slow->port = ports;
 	slow->io_port = io_ports;
 	slow->step = TR_STEP_SLOW_DISPATCH;
+	slow->groups = config->groups;
 	tr_slow_icmp_settings(slow,
 		&(struct tr_settings){
 			.icmp_errors_per_s = config->icmp_errors_per_s,
@@ -143,6 +144,7 @@ static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *
 	tr_neighbors_settings(slow->neighbors, settings, io_cycles_hz(slow->core));
 	tr_reassembly_settings(slow->reassembly, settings, io_cycles_hz(slow->core));
 	tr_slow_icmp_settings(slow, settings);
+	slow->groups = settings->groups;
 }
 
 // Applies up to `most` changes of the message at hand, and ends it after the last.

@@ -40,6 +40,7 @@ struct tr_slow_path {
 	struct tr_reassembly *reassembly;
 	struct tr_rate_limit icmp_limit;                // of all errors
 	struct tr_rate_limit kind_limit[TR_ICMP_KINDS]; // of each kind
+	struct tr_group_config groups;
 	bool unreachables_off;
 	bool prohibited_off;
 	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
@@ -101,6 +102,12 @@ bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
 // IP header of an echo reply or of a fragment of it: `bytes` in all, `fragment` flags and offset.
 void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
 	uint16_t fragment);
+// To a broadcast address, to a multicast group: to the host stack, on its way, both, or to rest.
+void tr_slow_broadcast(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
+void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt);
+// Sends a packet of others on to a link-layer group: TTL, link and MTU, without ICMP errors.
+void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port,
+	const uint8_t *mac);
 // Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 // A packet that has waited for a neighbour is routed anew.
@@ -134,6 +141,9 @@ void tr_slow_drop(struct tr_slow_path *slow, struct pkt *pkt, enum tr_drop reaso
 // NULL). NULL without a buffer, which is counted as a packet dropped.
 struct pkt *tr_slow_make(struct tr_slow_path *slow, uint32_t bytes, const struct pkt *parent);
 
+// A copy of a received packet, counted as tr_slow_make() does.
+struct pkt *tr_slow_copy(struct tr_slow_path *slow, const struct pkt *pkt);
+
 // Step counters, cost and trace of a handler that begins. Returns the handler before it, for
 // tr_slow_leave() where that one goes on.
 uint16_t tr_slow_enter(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
@@ -147,6 +157,12 @@ void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
 // else (unnumbered, RFC 1812 4.3.2.4) the router's first; 0 if the router has none.
 uint32_t tr_slow_source(const struct tr_slow_path *slow, uint16_t port, uint32_t peer);
 bool tr_slow_is_own(const struct tr_slow_path *slow, uint32_t address);
+
+static inline void slow_lower_ttl(struct ipv4_header *ip)
+{
+	ip->ttl--;
+	ip->checksum_be = checksum_ttl_decrement(ip->checksum_be);
+}
 
 static inline struct ipv4_header *slow_ip(const struct pkt *pkt)
 {

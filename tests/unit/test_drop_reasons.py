@@ -146,6 +146,33 @@ def reassembled() -> Bench:
     return bench
 
 
+TO_P2 = """
+[[multicast_route]]
+group = "239.1.1.1"
+from = "{}"
+to = ["p2"]
+"""
+
+
+def _multicast(port: str, ttl: int) -> Bench:
+    bench = w.bed(routes=TO_P2.format(port))
+    packet = p.ipv4(w.H1, "239.1.1.1", UDP, ttl=ttl)
+    w.exchange(bench, w.P1, [p.ether("01:00:5e:01:01:01", w.h1, packet)])
+    return bench
+
+
+def multicast_path() -> Bench:
+    return _multicast(w.P3, 64)
+
+
+def ttl_threshold() -> Bench:
+    return _multicast(w.P1, 1)
+
+
+def multicast_copied() -> Bench:
+    return _multicast(w.P1, 64)
+
+
 def twin_frame() -> Bench:
     bench = w.bed()
     stack = bench.station("stack")
@@ -228,6 +255,9 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         reassembly_full,
         reassembled,
         echo_limited,
+        multicast_path,
+        ttl_threshold,
+        multicast_copied,
         twin_frame,
         neighbor_failed,
         neighbor_queue_full,

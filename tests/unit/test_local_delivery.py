@@ -131,13 +131,13 @@ def test_a_broadcast_of_a_remote_network_is_a_packet_like_others(destination: st
         ("224.0.0.1", ALL_HOSTS),
         ("224.0.0.2", "01:00:5e:00:00:02"),
         ("224.0.0.5", "01:00:5e:00:00:05"),
-        ("224.0.0.255", "01:00:5e:00:00:ff"),
+        ("224.0.0.22", "01:00:5e:00:00:16"),
         ("224.0.0.5", p.BROADCAST),
     ],
 )
 @pytest.mark.parametrize("ttl", [1, 64])
-def test_groups_of_the_link_are_the_stacks(group: str, mac: str, ttl: int) -> None:
-    """RFC 1812 5.2.3: 224.0.0.0/24 is never forwarded."""
+def test_groups_of_routers_are_the_stacks(group: str, mac: str, ttl: int) -> None:
+    """RFC 1812 5.2.3: joined by default; 224.0.0.0/24 is never forwarded."""
     frame = to_router(group, mac=mac, ttl=ttl, protocol=89)
     assert deliver(bed(), frame) == only(p1=[frame])
 
