@@ -60,6 +60,19 @@ neighbors = "silent"
 {nic}
 """
 
+# What the bed leaves to its defaults: copies of broadcasts and multicasts go everywhere.
+GROUPS = """
+receive_directed_broadcast = true
+forward_directed_broadcast = true
+groups = ["239.1.1.1"]
+"""
+MULTICAST_ROUTE = """
+[[multicast_route]]
+group = "239.1.1.1"
+from = "p1"
+to = ["p2", "p3"]
+"""
+
 RESOLVED = {
     "p1": {H1: h1, G1: g1},
     "p2": {H2: h2, G2: g2},

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Packets to a broadcast address. The limited one is for the router alone (RFC 1812 5.3.5.1). The
-// one of an attached subnet, a directed broadcast, is received and forwarded only where the subnet's
-// port says so (RFC 2644): then the host stack gets it, and the link as a link broadcast. The zero
-// forms are nothing any more (RFC 1812 5.3.5).
+// one of an attached subnet, a directed broadcast, is received and forwarded only where the port of
+// the subnet says so (RFC 2644): then the host stack gets it, and the link as a link broadcast. The
+// zero forms are nothing any more (RFC 1812 5.3.5).
 #include "slow_path/slow_path.h"
 
 static bool is_directed(const struct tr_port_config *port, uint32_t address)

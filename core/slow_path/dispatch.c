@@ -8,8 +8,6 @@
 #include "queues/count.h"
 
 #define PORT_BOOTP_SERVER 67
-#define PROTOCOL_IGMP 2
-#define PROTOCOL_UDP 17
 
 // Cycles since the last border go to the handler that is at work.
 static void account(struct tr_slow_path *slow)
@@ -54,10 +52,10 @@ static bool is_zero_source_allowed(const struct pkt *pkt, uint8_t kind)
 	uint16_t port_be;
 
 	if (kind == TR_ROUTE_MULTICAST)
-		return ip->protocol == PROTOCOL_IGMP;
+		return ip->protocol == IPV4_PROTOCOL_IGMP;
 	if (kind != TR_ROUTE_LOCAL && kind != TR_ROUTE_BROADCAST)
 		return false;
-	if (ip->protocol != PROTOCOL_UDP || (be16(ip->fragment_be) & IPV4_OFFSET_MASK) != 0 ||
+	if (ip->protocol != IPV4_PROTOCOL_UDP || (be16(ip->fragment_be) & IPV4_OFFSET_MASK) != 0 ||
 		pkt_bytes(pkt) < udp + 4)
 		return false;
 	memcpy(&port_be, pkt_data(pkt) + udp + 2, sizeof(port_be));

@@ -7,7 +7,6 @@
 
 #define ALL_HOSTS 0xe0000001u // 224.0.0.1, of which everybody is a member (RFC 1112 4)
 #define LINK_LOCAL_PREFIX 0xe00000u
-#define PROTOCOL_IGMP 2
 
 static bool is_joined(const struct tr_slow_path *slow, uint32_t group, uint16_t port)
 {
@@ -79,7 +78,7 @@ void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt)
 	const struct ipv4_header *ip = slow_ip(pkt);
 	const struct tr_multicast_route *route = find_route(slow, ip);
 	bool local = is_joined(slow, be32(ip->destination_be), pkt_port(pkt)) ||
-		ip->protocol == PROTOCOL_IGMP;
+		ip->protocol == IPV4_PROTOCOL_IGMP;
 	enum tr_drop fate = route ? send_copies(slow, pkt, route) : TR_DROP_MULTICAST;
 
 	if (local)

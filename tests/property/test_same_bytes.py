@@ -37,7 +37,8 @@ def run(
     filters: bool = False,
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
-    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters})
+    groups = {"ports": w.GROUPS, "routes": w.MULTICAST_ROUTE}
+    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters}, **groups)
     for port in PORTS:
         bench.port(port).clear()
     start = bench.now_us

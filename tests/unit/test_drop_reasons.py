@@ -52,7 +52,7 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "ttl_expired": transit(ttl=1),
     "bad_options": transit(options=b"\x07\x01\x00\x00"),
     "source_route": transit(options=b"\x83\x07\x04\x0a\x03\x00\x02\x00"),
-    "twin_full": transit(dst=w.R1),
+    "no_twin": transit(dst=w.R1),
     "arp_malformed": arp(hardware=6),
     "arp_conflict": arp(sender=w.R1, target=w.H1),
     "icmp_malformed": transit(dst=w.R1, payload=b"\x08\x00\x12\x34aaaa", protocol=p.ICMP),
@@ -173,6 +173,13 @@ def multicast_copied() -> Bench:
     return _multicast(w.P1, 64)
 
 
+def twin_full() -> Bench:
+    bench = w.bed(nic={"tx_descriptors": 1})
+    bench.link(bench.station("slow"), bench.only.twin(w.P1), rate="10M")
+    w.exchange(bench, w.P1, [transit(dst=w.R1)] * 5)
+    return bench
+
+
 def twin_frame() -> Bench:
     bench = w.bed()
     stack = bench.station("stack")
@@ -259,6 +266,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         ttl_threshold,
         multicast_copied,
         twin_frame,
+        twin_full,
         neighbor_failed,
         neighbor_queue_full,
         neighbor_table_full,
