@@ -37,8 +37,13 @@ def run(
     filters: bool = False,
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
-    groups = {"ports": w.GROUPS, "routes": w.MULTICAST_ROUTE}
-    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters}, **groups)
+    bench = w.bed(
+        fast=fast,
+        profile=profile,
+        nic={"filters": filters},
+        ports=w.GROUPS,
+        routes=w.MULTICAST_ROUTE,
+    )
     for port in PORTS:
         bench.port(port).clear()
     start = bench.now_us
