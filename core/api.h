@@ -14,6 +14,8 @@
 #define TR_DROPS_MAX 96
 #define TR_PUNTS_MAX 32
 #define TR_PORT_ADDRESSES_MAX 16
+#define TR_GROUPS_MAX 256
+#define TR_MULTICAST_ROUTES_MAX 256
 #define TR_NO_PORT 0xffff
 
 // How a pipeline keeps the lanes that leave it (Emmerich et al. 2017, section 4).
@@ -84,9 +86,57 @@ struct tr_port_address {
 struct tr_port_config {
 	char name[16];
 	uint8_t mac[6];
-	uint16_t mtu; // bytes of the IP packet
+	uint16_t mtu;   // bytes of the IP packet
+	bool redirects; // are sent by it (RFC 1812 5.2.7.2)
 	uint32_t addresses;
 	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
+};
+
+// ICMP messages that have a limit of their own, besides the one of all errors (RFC 1812 4.3.2.8).
+enum tr_icmp_kind {
+	TR_ICMP_UNREACHABLE,
+	TR_ICMP_TIME_EXCEEDED,
+	TR_ICMP_PARAMETER_PROBLEM,
+	TR_ICMP_REDIRECT,
+	TR_ICMP_ECHO_REPLY,
+};
+#define TR_ICMP_KINDS 5
+
+struct tr_icmp_limit {
+	uint32_t per_s; // 0: no limit
+	uint32_t burst;
+};
+
+struct tr_icmp_config {
+	bool unreachables_off; // but fragmentation needed, without which no path MTU is found
+	bool prohibited_off;   // code 13 of them (RFC 1812 5.2.7.1)
+	struct tr_icmp_limit limit[TR_ICMP_KINDS];
+};
+
+// A multicast group, and the ports that have joined it.
+struct tr_group {
+	uint32_t group;
+	uint32_t ports; // bit mask
+};
+
+// Packets of a source to a group that come by a port, and where copies of them go.
+struct tr_multicast_route {
+	uint32_t source; // 0: any that has no route of its own
+	uint32_t group;
+	uint32_t to; // ports: bit mask
+	uint16_t from;
+	uint16_t reserved;
+};
+
+// What ports do with packets to more than one station.
+struct tr_group_config {
+	uint32_t receive_directed; // ports whose subnets' broadcasts are received: bit mask
+	uint32_t forward_directed; // and forwarded (RFC 2644)
+	uint8_t ttl_threshold[TR_PORTS_MAX]; // a multicast leaves by a port with a TTL above it
+	uint32_t groups;
+	struct tr_group group[TR_GROUPS_MAX]; // each once
+	uint32_t routes;
+	struct tr_multicast_route route[TR_MULTICAST_ROUTES_MAX];
 };
 
 struct tr_config {
@@ -107,9 +157,13 @@ struct tr_config {
 	uint32_t arp_lifetime_ms;  // age at which an entry is refreshed by unicast requests
 	uint32_t arp_failed_ms;    // how long an unreachable neighbour is not asked again
 	bool arp_announce;         // one gratuitous ARP request per own address once its link is up
-	uint32_t icmp_errors_per_s; // 0: no limit (RFC 1812 4.3.2.8)
+	uint32_t reassembly_ms;    // how long a datagram may stay incomplete (RFC 1122 3.3.2)
+	uint32_t reassembly_fragments; // held for that; a source at most a quarter of them
+	uint32_t icmp_errors_per_s;    // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
 	uint8_t option_policy[256]; // by option type: enum tr_option_policy
+	struct tr_icmp_config icmp;
+	struct tr_group_config groups;
 };
 
 struct tr_step_counters {
@@ -203,9 +257,12 @@ struct tr_settings {
 	uint32_t arp_retry_ms;
 	uint32_t arp_lifetime_ms;
 	uint32_t arp_failed_ms;
+	uint32_t reassembly_ms;
 	uint32_t icmp_errors_per_s;
 	uint32_t icmp_errors_burst;
 	uint8_t option_policy[256];
+	struct tr_icmp_config icmp;
+	struct tr_group_config groups;
 };
 // The slow path goes by them from its next turn on; timers that run end as they were set. Same
 // return as tr_routes_post.

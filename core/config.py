@@ -16,7 +16,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from twinroute import config_checks, config_rules
+from twinroute.config_backends import Dpdk, DpdkPort, Sim, SimPort
 from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_groups import DAEMONS_GROUPS, GROUP, MulticastRoute
+from twinroute.config_icmp import Icmp
 from twinroute.config_options import Options
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
@@ -27,7 +30,6 @@ SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
-NeighborMode = Literal["answer", "silent"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
 FilePath = Annotated[Path, config_rules.FILE]
 Preference = Annotated[int, integer(0, 255)]
@@ -58,7 +60,10 @@ class FastPath(Table):
 
 
 class SlowPath(Table):
-    """`[slow_path]`: queues and neighbours in entries, ARP times in ms and s, ICMP limits."""
+    """`[slow_path]`: queues and neighbours in entries, times in ms and s, ICMP limits.
+
+    reassembly: of ICMP messages to the router; RFC 1122 3.3.2 asks for 60 to 120 s.
+    """
 
     punt_ring: Annotated[int, power_of_two(2, 65536)] = 1024
     neighbors: Annotated[int, integer(1, 65536)] = 8192
@@ -67,6 +72,8 @@ class SlowPath(Table):
     arp_retry_ms: Annotated[int, integer(1, 60_000, "ms")] = 1000
     arp_lifetime_s: Annotated[float, number(0.001, 1e6, "s")] = 300.0
     arp_failed_s: Annotated[float, number(0.001, 1e6, "s")] = 20.0
+    reassembly_s: Annotated[float, number(1, 120, "s")] = 60.0
+    reassembly_fragments: Annotated[int, integer(64, 65536)] = 512
     icmp_errors_per_s: Annotated[int, integer(0, 1_000_000_000)] = 1000
     icmp_errors_burst: Annotated[int, integer(1, 1_000_000)] = 100
 
@@ -75,7 +82,10 @@ class Port(Table):
     """`[port.NAME]`: addresses with their subnets, MAC address, MTU in bytes of the IP packet.
 
     The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
-    02:54:52, two bytes made from the router's name (0 for "router"), and its index.
+    02:54:52, two bytes made from the router's name (0 for "router"), and its index. redirects: are
+    sent to stations on the port's link; [icmp.redirect] says how many. directed_broadcast: of the
+    port's subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
+    ttl_threshold: a multicast packet leaves by the port only with a TTL above it.
     """
 
     addresses: Annotated[
@@ -85,6 +95,13 @@ class Port(Table):
     ] = Field(alias="address", min_length=1, max_length=16)
     mac: Annotated[str, config_rules.MAC] = ""
     mtu: Annotated[int, integer(68, 9216)] = 1500
+    redirects: Annotated[bool, config_rules.FLAG] = True
+    receive_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
+    forward_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
+    groups: Annotated[
+        list[Annotated[IPv4Address, GROUP]], Expected("a list of multicast groups")
+    ] = list(DAEMONS_GROUPS)
+    ttl_threshold: Annotated[int, integer(1, 255)] = 1
 
 
 class Route(Table):
@@ -118,75 +135,6 @@ class Neighbor(Table):
     mac: Annotated[str, config_rules.MAC]
 
 
-class SimPort(Table):
-    """`[sim.port.NAME]`: the link and the NIC of a port, in the simulator only.
-
-    rate: bit/s, 0 for unlimited. delay_us: of the link, in µs. descriptors: frames of a queue.
-    """
-
-    rate: Annotated[int, config_rules.RATE_BITS] = 10**10
-    delay_us: Annotated[float, number(0, 1e9, "µs")] = 0.0
-    rx_descriptors: Annotated[int, integer(1, 65536)] = 512
-    tx_descriptors: Annotated[int, integer(1, 65536)] = 512
-    checksum_verdict: Annotated[bool, config_rules.FLAG] = True
-    rss_symmetric: Annotated[bool, config_rules.FLAG] = False
-    filters: Annotated[bool, config_rules.FLAG] = False
-
-
-class Sim(Table):
-    """`[sim]`: the world around the router, in the simulator only.
-
-    profile: a name, or the path of a TOML file. buffers: packet buffers. Every port has a SimPort.
-    """
-
-    seed: Annotated[int, integer(0, 2**64 - 1)] = 1
-    profile: Annotated[str, config_rules.PROFILE] = "functional"
-    buffers: Annotated[int, integer(64, 1 << 24)] = 16384
-    neighbors: Annotated[NeighborMode, choice("answer", "silent")] = "answer"
-    port: Annotated[dict[PortName, SimPort], Expected("tables [sim.port.NAME]")] = {}
-
-
-class DpdkPort(Table):
-    """`[dpdk.port.NAME]`: the device of a port and its twin, on DPDK only.
-
-    device: PCI address, vdev with arguments, or the name of a device that EAL has. keep_mac: use
-    the device's own MAC address; by default so if [port.NAME] has no `mac`. twin: a TAP named
-    twin_name (the port's name) in the network namespace twin_netns (the process's own).
-    """
-
-    device: Annotated[str, config_rules.DEVICE]
-    rx_descriptors: Annotated[int, integer(16, 32768)] = 512
-    tx_descriptors: Annotated[int, integer(16, 32768)] = 512
-    keep_mac: Annotated[bool | None, config_rules.FLAG] = None
-    twin: Annotated[bool, config_rules.FLAG] = False
-    twin_name: Annotated[str, config_rules.name(15, "an interface's name")] = ""
-    twin_netns: Annotated[str, config_rules.NETNS] = ""
-
-
-class Dpdk(Table):
-    """`[dpdk]`: what the router runs on, on DPDK only.
-
-    memory_mb: for EAL, MiB. buffers: packet buffers of a NUMA node. 0: enough for the queues.
-    cores: a CPU for each fast-path unit; slow_core: for the slow path. Without them the units take
-    CPUs of the ports' NUMA node, or share what there is. drain_ms: most time to stop in.
-    """
-
-    hugepages: Annotated[bool, config_rules.FLAG] = True
-    memory_mb: Annotated[int, integer(0, 1 << 20, "MiB")] = 0
-    buffers: Annotated[int, integer(0, 1 << 24)] = 0
-    file_prefix: Annotated[str, config_rules.name(63, "a file prefix")] = "twinroute"
-    cores: Annotated[
-        list[Annotated[int, integer(0, 1023)]], Expected("a list of CPU numbers from 0 to 1023")
-    ] = []
-    slow_core: Annotated[int | None, integer(0, 1023)] = None
-    drain_ms: Annotated[int, integer(0, 60_000, "ms")] = 200
-    log: Annotated[bool, config_rules.FLAG] = False
-    eal_args: Annotated[
-        list[Annotated[str, config_rules.TEXT]], Expected("a list of EAL's command-line options")
-    ] = []
-    port: Annotated[dict[PortName, DpdkPort], Expected("tables [dpdk.port.NAME]")] = {}
-
-
 class Control(Table):
     """`[control]`: where the management listens; by default /run/twinroute/NAME.sock."""
 
@@ -206,6 +154,7 @@ class Document(Table):
     fast_path: FastPath = FastPath()
     slow_path: SlowPath = SlowPath()
     options: Options = Options()
+    icmp: Icmp = Icmp()
     port: Annotated[
         dict[PortName, Port],
         Expected(f"tables [port.NAME] for 1 to {PORTS_MAX} ports"),
@@ -214,6 +163,7 @@ class Document(Table):
     route: Annotated[list[Route], Expected("tables [[route]]")] = []
     route_file: Annotated[list[RouteFile], Expected("tables [[route_file]]")] = []
     neighbor: Annotated[list[Neighbor], Expected("tables [[neighbor]]")] = []
+    multicast_route: Annotated[list[MulticastRoute], Expected("tables [[multicast_route]]")] = []
     sim: Sim = Sim()
     dpdk: Dpdk = Dpdk()
     control: Control = Control()
@@ -231,10 +181,12 @@ class Config(Table):
     fast_path: FastPath
     slow_path: SlowPath
     options: Options
+    icmp: Icmp
     ports: dict[str, Port]
     routes: list[Route]
     route_files: list[RouteFile]
     neighbors: list[Neighbor]
+    multicast_routes: list[MulticastRoute]
     sim: Sim
     dpdk: Dpdk
     control: Control
@@ -331,12 +283,14 @@ def _assemble(tables: Document, base: Path) -> Config:
         fast_path=tables.fast_path,
         slow_path=tables.slow_path,
         options=tables.options,
+        icmp=tables.icmp,
         ports=ports,
         routes=tables.route,
         route_files=[
             file.model_copy(update={"path": base / file.path}) for file in tables.route_file
         ],
         neighbors=tables.neighbor,
+        multicast_routes=tables.multicast_route,
         sim=tables.sim.model_copy(update={"port": links, "profile": profile}),
         dpdk=tables.dpdk.model_copy(update={"port": _devices(tables)}),
         control=tables.control if tables.control.socket.name else Control(socket=SOCKETS / socket),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from twinroute import config_devices
 from twinroute.config_errors import Place, place_text
+from twinroute.config_groups import group_checks
 
 if TYPE_CHECKING:
     from twinroute.config import Config, Route
@@ -29,6 +30,7 @@ def all_checks(config: "Config") -> Problems:
     yield from _port_names(config)
     yield from _routes(config)
     yield from _neighbors(config)
+    yield from group_checks(config)
     yield from _files(config)
     yield from _dpdk(config)
 

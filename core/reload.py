@@ -14,6 +14,8 @@ import numpy as np
 from twinroute import routes
 from twinroute.config import Config, Neighbor
 from twinroute.config_errors import Place, as_toml, place_text
+from twinroute.config_groups import live_groups
+from twinroute.config_icmp import live_icmp
 from twinroute.errors import ConfigError
 from twinroute.router_api import RouterApi
 from twinroute.routes import Array
@@ -59,7 +61,7 @@ def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Differe
     for neighbor in change.neighbors_set:
         router.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
     if change.settings:
-        router.settings_set(new.slow_path, new.options)
+        router.settings_set(new)
     router.routes_apply(change.routes)
     return change
 
@@ -73,9 +75,9 @@ def refusals(backend: str, old: Config, new: Config) -> Iterator[str]:
     backend: the one that runs; the other's table does not count.
     """
     source = new.path or "<code>"
-    live = {("slow_path", name) for name in LIVE_SETTINGS}
+    live = _live(new)
     for place, before, after in _differences((), _fixed(backend, old), _fixed(backend, new)):
-        if place in live or place[0] == "options" or _of_another_port(place, old, new):
+        if place in live or _of_another_port(place, old, new):
             continue
         key = place_text(place)
         if after is ABSENT:
@@ -107,6 +109,7 @@ def _fixed(backend: str, config: Config) -> dict[str, Any]:
     for name in BACKENDS:
         if name != backend:
             tables.pop(name, None)
+    tables["multicast_route"] = tables.pop("multicast_routes")
     return {"router": {"name": tables.pop("name")}, "port": tables.pop("ports"), **tables}
 
 
@@ -143,17 +146,22 @@ def difference(router: RouterApi, old: Config, new: Config) -> Difference:
             if (key := (neighbor.port, neighbor.address)) not in kept and key in static
         ],
         settings={
-            name: (before, after)
-            for (name, before), after in zip(_live(old).items(), _live(new).values(), strict=True)
+            place_text(place[place[0] == "slow_path" :]): (before, after)
+            for (place, before), after in zip(_live(old).items(), _live(new).values(), strict=True)
             if before != after
         },
     )
 
 
-def _live(config: Config) -> dict[str, object]:
-    """Return what is no route or neighbour and may change."""
-    options = {f"options.{name}": value for name, value in config.options}
-    return {name: getattr(config.slow_path, name) for name in LIVE_SETTINGS} | options
+def _live(config: Config) -> dict[Place, object]:
+    """Return by its place what is no route or neighbour and may change."""
+    live: dict[Place, object] = {
+        ("slow_path", name): getattr(config.slow_path, name) for name in LIVE_SETTINGS
+    }
+    live.update({("options", name): value for name, value in config.options})
+    live.update(live_icmp(config.icmp))
+    live.update(live_groups(config))
+    return live
 
 
 def route_difference(router: RouterApi, wanted: Array) -> Array:

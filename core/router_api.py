@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twinroute import routes
-from twinroute.config import Config, SlowPath
-from twinroute.config_options import Options, option_policies
+from twinroute.config import Config
 from twinroute.config_rules import MAC, Refused
 from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import InputError, TwinrouteError
@@ -338,11 +337,10 @@ class RouterApi(ABC):
             for one in out[0:found]
         ]
 
-    def settings_set(self, slow_path: SlowPath, options: Options) -> None:
-        """Change the options, and what LIVE_SETTINGS names, to what they are in these tables."""
+    def settings_set(self, config: Config) -> None:
+        """Change what may change while the router runs to what it is in `config`."""
         out = self.native.ffi.new("struct tr_settings *")
-        fill_live_settings(slow_path, out)
-        out.option_policy = option_policies(options, self.native.lib)
+        fill_live_settings(self.native, config, out)
         post = self.native.lib.tr_settings_post
         self._post(lambda: post(self.info.pointer, out), "settings")
 

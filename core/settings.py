@@ -3,14 +3,16 @@
 
 from typing import Any
 
-from twinroute.config import Config, Port, SlowPath
+from twinroute.config import Config, Port
+from twinroute.config_groups import fill_groups
+from twinroute.config_icmp import fill_icmp
 from twinroute.config_options import option_policies
 from twinroute.native import Native
 
-# What of `[slow_path]` may change while the router runs; `[options]` may as a whole.
+# What of `[slow_path]` may change while the router runs.
 LIVE_SETTINGS = (
     *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
-    *("icmp_errors_per_s", "icmp_errors_burst"),
+    *("reassembly_s", "icmp_errors_per_s", "icmp_errors_burst"),
 )
 
 
@@ -30,18 +32,23 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.punt_ring = slow.punt_ring
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending
-    fill_live_settings(slow, out)
-    out.option_policy = option_policies(config.options, native.lib)
+    out.reassembly_fragments = slow.reassembly_fragments
+    fill_live_settings(native, config, out)
 
 
-def fill_live_settings(slow: SlowPath, out: Any) -> None:
+def fill_live_settings(native: Native, config: Config, out: Any) -> None:
     """Fill a struct tr_settings, or the fields of the same names in a struct tr_config."""
+    slow = config.slow_path
     out.arp_retries = slow.arp_retries
     out.arp_retry_ms = slow.arp_retry_ms
     out.arp_lifetime_ms = round(slow.arp_lifetime_s * 1000)
     out.arp_failed_ms = round(slow.arp_failed_s * 1000)
+    out.reassembly_ms = round(slow.reassembly_s * 1000)
     out.icmp_errors_per_s = slow.icmp_errors_per_s
     out.icmp_errors_burst = slow.icmp_errors_burst
+    out.option_policy = option_policies(config.options, native.lib)
+    fill_icmp(config.icmp, out.icmp)
+    fill_groups(config, out.groups)
 
 
 def _fill_port(name: str, port: Port, out: Any) -> None:
@@ -49,6 +56,7 @@ def _fill_port(name: str, port: Port, out: Any) -> None:
     out.name = name.encode()
     out.mac = list(bytes.fromhex(port.mac.replace(":", "")))
     out.mtu = port.mtu
+    out.redirects = port.redirects
     out.addresses = len(port.addresses)
     for index, interface in enumerate(port.addresses):
         out.address[index].address = int(interface.ip)

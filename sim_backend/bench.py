@@ -269,7 +269,7 @@ class Bench:
             return "idle"
         return end
 
-    def run_until_idle(self, limit_us: float = 60_000_000) -> str:
+    def run_until_idle(self, limit_us: float = 300_000_000) -> str:
         """Run until no frame is on its way or held anywhere; return "idle", or "stopped".
 
         limit_us: virtual time after which BenchError names what is still on its way.

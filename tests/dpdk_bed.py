@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests import worlds as w
-from twinroute.config import Config, Dpdk, DpdkPort
+from twinroute.config import Config
+from twinroute.config_backends import Dpdk, DpdkPort
 
 WAIT_S = 20.0
 MEMORY_MB = 384

@@ -105,6 +105,11 @@ def _fate_of_destination(frame: bytes, packet: bytes, destination: IPv4Address, 
     return "forward", port, forwarded(frame, OWN_MAC[port], mac)
 
 
+def is_copied(frame: bytes, port: str, egress: str) -> bool:
+    """Say whether a copy of a forwarded frame is handed over for a redirect (RFC 1812 5.2.7.2)."""
+    return port == egress and IPv4Address(ip_of(frame)[12:16]) in SUBNETS[port]
+
+
 def dont_fragment(frame: bytes) -> bool:
     """Tell whether DF is set."""
     return bool(struct.unpack("!H", ip_of(frame)[6:8])[0] & DF)

@@ -138,6 +138,32 @@ def pad(frame: bytes) -> bytes:
     return frame + b"\0" * (60 - len(frame))
 
 
+def fragments(packet: bytes, data: int) -> list[bytes]:
+    """Cut an IP packet without options into fragments of `data` octets, the last of what is left.
+
+    The last one may have up to 7 more: it need not end on a multiple of 8.
+    """
+    fields, body = ip_fields(packet), packet[20:]
+    starts = list(range(0, max(len(body) - data % 8, 1), data - data % 8))
+    parts = []
+    for start in starts:
+        last = start == starts[-1]
+        part = body[start:] if last else body[start : start + data - data % 8]
+        parts.append(
+            ipv4(
+                str(fields["src"]),
+                str(fields["dst"]),
+                part,
+                ttl=int(fields["ttl"]),
+                protocol=int(fields["protocol"]),
+                ident=int(fields["ident"]),
+                tos=int(fields["tos"]),
+                fragment=start // 8 | (0 if last else MF),
+            )
+        )
+    return parts
+
+
 def flow_of(frame: bytes) -> tuple[bytes, ...]:
     """What must stay in order: addresses, protocol, and the first bytes of the payload (ports)."""
     packet = ip_of(frame)

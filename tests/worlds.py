@@ -26,17 +26,23 @@ BASE = """
 {slow}
 [options]
 {options}
+[icmp.redirect]
+per_s = 0
+{icmp}
 [port.p1]
 address = "10.1.0.1/24"
 mac = "02:00:00:00:01:01"
 mtu = {mtu1}
+{ports}
 [port.p2]
 address = "10.2.0.1/24"
 mac = "02:00:00:00:02:01"
 mtu = {mtu2}
+{ports}
 [port.p3]
 address = "10.3.0.1/24"
 mac = "02:00:00:00:03:01"
+{ports}
 [[route]]
 to = "198.18.0.0/16"
 via = "10.2.0.254"
@@ -54,6 +60,19 @@ neighbors = "silent"
 {nic}
 [sim.port.p3]
 {nic}
+"""
+
+# What the bed leaves to its defaults: copies of broadcasts and multicasts go everywhere.
+GROUPS = """
+receive_directed_broadcast = true
+forward_directed_broadcast = true
+groups = ["239.1.1.1"]
+"""
+MULTICAST_ROUTE = """
+[[multicast_route]]
+group = "239.1.1.1"
+from = "p1"
+to = ["p2", "p3"]
 """
 
 RESOLVED = {
@@ -79,25 +98,32 @@ def bed_config(
     options: Mapping[str, Any] | None = None,
     nic: Mapping[str, Any] | None = None,
     sim: Mapping[str, Any] | None = None,
+    icmp: str = "",
+    ports: str = "",
     mtu1: int = 1500,
     mtu2: int = 1500,
     routes: str = "",
     resolved: bool = True,
 ) -> Config:
-    """Return the test bed's configuration; mappings add keys to the sections of their names."""
+    """Return the test bed's configuration; mappings add keys to the sections of their names.
+
+    icmp: TOML behind the table [icmp.redirect], which sets no limit. ports: TOML in every port.
+    """
     neighbors = [
         f'[[neighbor]]\nport = "{port}"\naddress = "{address}"\nmac = "{mac}"'
         for port, entries in RESOLVED.items()
         for address, mac in entries.items()
     ]
-    ports = {"rate": "unlimited", "rx_descriptors": 4096, "tx_descriptors": 4096, **(nic or {})}
+    queues = {"rate": "unlimited", "rx_descriptors": 4096, "tx_descriptors": 4096, **(nic or {})}
     return parse_config(
         BASE.format(
             fast=_lines(fast or {}),
             slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
             options=_lines(options or {}),
+            icmp=icmp,
+            ports=ports,
             sim=_lines({"buffers": 65536, **(sim or {})}),
-            nic=_lines(ports),
+            nic=_lines(queues),
             mtu1=mtu1,
             mtu2=mtu2,
             routes=routes,

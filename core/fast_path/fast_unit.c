@@ -17,6 +17,7 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 	unit->burst = config->burst;
 	unit->index = index;
 	unit->rebatch_cycles = config->rebatch_cycles;
+	tr_redirect_copies_init(&unit->redirect_copies, config, env, io_cycles_hz(unit->core));
 	// In the slow path's own unit no packet waits for others to come.
 	if (config->scatter == TR_SCATTER_SPLIT && config->rebatch && !unit->slow) {
 		unit->rebatch =

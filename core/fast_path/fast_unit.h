@@ -6,6 +6,7 @@
 #include "queues/command.h"
 #include "queues/distributor.h"
 #include "router.h"
+#include "slow_path/rate_limit.h"
 #include "tables/fib.h"
 
 struct tr_slow_path;
@@ -15,6 +16,16 @@ struct tr_stopwatch {
 	uint64_t since_cycles;
 	uint32_t step;
 	bool runs;
+};
+
+// Copies of packets for which the slow path may send a redirect (redirect_copy.c).
+struct tr_redirect_copies {
+	uint32_t ports; // that send redirects: bit mask
+	uint32_t count; // of this burst
+	struct tr_rate_limit limit;
+	struct io_pool *pool;
+	uint16_t verdict[TR_BATCH_MAX];
+	struct pkt *pkt[TR_BATCH_MAX];
 };
 
 struct tr_fast_unit {
@@ -35,6 +46,7 @@ struct tr_fast_unit {
 	struct tr_drop_out drop_out;
 	struct tr_rebatch *rebatch; // [port][step], or NULL without re-batching
 	uint64_t rebatch_cycles;
+	struct tr_redirect_copies redirect_copies;
 	struct tr_stopwatch stopwatch;
 	struct tr_batch batch;
 	struct tr_counters counters;
@@ -53,6 +65,12 @@ void tr_next_hop(void *state, struct tr_batch *batch);
 void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch);
 void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint16_t *verdicts,
 	unsigned n);
+
+void tr_redirect_copies_init(struct tr_redirect_copies *copies, const struct tr_config *config,
+	struct io_env *env, uint64_t hz);
+// A packet is about to leave by the port that it came in by, which sends redirects.
+void tr_redirect_copy(struct tr_fast_unit *unit, const struct pkt *pkt, uint16_t port);
+void tr_redirect_hand_over(struct tr_fast_unit *unit);
 
 // A step begins over n lanes: ends the one before on the stopwatch, counts and charges this one.
 void tr_step_begin(struct tr_fast_unit *unit, unsigned step, unsigned lanes);

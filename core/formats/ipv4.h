@@ -14,6 +14,8 @@
 #define IPV4_MF 0x2000
 #define IPV4_OFFSET_MASK 0x1fff // in units of 8 bytes
 #define IPV4_PROTOCOL_ICMP 1
+#define IPV4_PROTOCOL_IGMP 2
+#define IPV4_PROTOCOL_UDP 17
 #define IPV4_TTL_DEFAULT 64 // RFC 1812 4.2.2.9
 #define IPV4_MTU_MIN 68     // RFC 791 3.2
 #define IPV4_LIMITED_BROADCAST 0xffffffffu

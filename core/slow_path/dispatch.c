@@ -9,8 +9,6 @@
 #include "queues/count.h"
 
 #define PORT_BOOTP_SERVER 67
-#define PROTOCOL_IGMP 2
-#define PROTOCOL_UDP 17
 #define TOTAL_LENGTH_OCTET 2u
 
 // Cycles since the last border go to the handler that is at work.
@@ -56,10 +54,10 @@ static bool is_zero_source_allowed(const struct pkt *pkt, uint8_t kind)
 	uint16_t port_be;
 
 	if (kind == TR_ROUTE_MULTICAST)
-		return ip->protocol == PROTOCOL_IGMP;
+		return ip->protocol == IPV4_PROTOCOL_IGMP;
 	if (kind != TR_ROUTE_LOCAL && kind != TR_ROUTE_BROADCAST)
 		return false;
-	if (ip->protocol != PROTOCOL_UDP || (be16(ip->fragment_be) & IPV4_OFFSET_MASK) != 0 ||
+	if (ip->protocol != IPV4_PROTOCOL_UDP || (be16(ip->fragment_be) & IPV4_OFFSET_MASK) != 0 ||
 		pkt_bytes(pkt) < udp + 4)
 		return false;
 	memcpy(&port_be, pkt_data(pkt) + udp + 2, sizeof(port_be));
@@ -74,26 +72,6 @@ static bool is_host(const struct tr_slow_path *slow, uint32_t source)
 		tr_tables_lookup(slow->tables, source)->kind != TR_ROUTE_BROADCAST;
 }
 
-static void broadcast(struct tr_slow_path *slow, struct pkt *pkt)
-{
-	// RFC 2644: a directed broadcast is neither forwarded nor received, unless a switch says
-	// so; there is none yet. Zero forms of a broadcast address likewise (RFC 1812 5.3.5).
-	if (slow_ip(pkt)->destination_be != be32(IPV4_LIMITED_BROADCAST))
-		tr_slow_drop(slow, pkt, TR_DROP_DIRECTED_BROADCAST);
-	else
-		tr_slow_local(slow, pkt); // RFC 1812 5.3.5.1
-}
-
-static void multicast(struct tr_slow_path *slow, struct pkt *pkt)
-{
-	// 224.0.0.0/24 never leaves its link, and the host stack knows which of it the router
-	// joined (RFC 1812 5.2.3). No other group is routed.
-	if (be32(slow_ip(pkt)->destination_be) >> 8 != 0xe00000)
-		tr_slow_drop(slow, pkt, TR_DROP_MULTICAST);
-	else
-		tr_slow_local(slow, pkt);
-}
-
 void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
 {
 	switch (hop->kind) {
@@ -101,10 +79,10 @@ void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_n
 		tr_slow_local(slow, pkt);
 		break;
 	case TR_ROUTE_BROADCAST:
-		broadcast(slow, pkt);
+		tr_slow_broadcast(slow, pkt, hop);
 		break;
 	case TR_ROUTE_MULTICAST:
-		multicast(slow, pkt);
+		tr_slow_multicast(slow, pkt);
 		break;
 	default:
 		tr_slow_forward(slow, pkt, hop);
@@ -148,6 +126,8 @@ void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_DISPATCH, TR_VERDICT_LIVE);
 	if (pkt_punt(pkt) == TR_PUNT_ARP)
 		tr_slow_arp(slow, pkt);
+	else if (pkt_punt(pkt) == TR_PUNT_REDIRECT)
+		tr_slow_redirect_copy(slow, pkt);
 	else
 		dispatch_ip(slow, pkt);
 	tr_slow_leave(slow, TR_STEP_SLOW_DISPATCH);

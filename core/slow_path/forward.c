@@ -46,12 +46,6 @@ static bool is_too_long(const struct ipv4_header *ip, const struct tr_next_hop *
 	return be16(ip->total_bytes_be) > hop->mtu;
 }
 
-static void lower_ttl(struct ipv4_header *ip)
-{
-	ip->ttl--;
-	ip->checksum_be = checksum_ttl_decrement(ip->checksum_be);
-}
-
 static void send_on(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
 	const uint8_t *mac)
 {
@@ -110,8 +104,9 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 		tr_neighbors_wait(slow, pkt, hop->port, neighbor);
 		return;
 	}
+	tr_slow_redirect(slow, pkt, hop);
 	tr_options_record(slow, slow_ip(pkt), hop->port, neighbor);
-	lower_ttl(slow_ip(pkt));
+	slow_lower_ttl(slow_ip(pkt));
 	tr_count(&slow->counters.forwarded, 1);
 	send_on(slow, pkt, hop, mac);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ICMP errors (RFC 1812 4.3.2) about packets that the slow path is about to drop. Whether one
-// may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limit
-// last, so that a packet which gets no error uses up no token. The packet quoted is as it was
-// received. An error about a source-routed packet goes back the way that it came.
+// may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limits
+// (icmp_limits.c) last, so that a packet which gets no error uses up no token. The packet quoted is
+// as it was received. An error about a source-routed packet goes back the way that it came.
 #include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 
@@ -51,6 +51,29 @@ static bool is_subject(const struct tr_slow_path *slow, const struct pkt *pkt)
 		return false;
 	return !ipv4_is_multicast(destination) && destination != IPV4_LIMITED_BROADCAST &&
 		!is_group_route(slow, destination);
+}
+
+static bool is_switched_off(const struct tr_slow_path *slow, const struct icmp_header *message)
+{
+	if (message->type != ICMP_UNREACHABLE || message->code == ICMP_FRAGMENTATION_NEEDED)
+		return false;
+	// RFC 1812 5.2.7.1
+	return slow->unreachables_off ||
+		(slow->prohibited_off && message->code == ICMP_ADMIN_PROHIBITED);
+}
+
+static enum tr_icmp_kind kind_of(uint8_t type)
+{
+	switch (type) {
+	case ICMP_UNREACHABLE:
+		return TR_ICMP_UNREACHABLE;
+	case ICMP_TIME_EXCEEDED:
+		return TR_ICMP_TIME_EXCEEDED;
+	case ICMP_REDIRECT:
+		return TR_ICMP_REDIRECT;
+	default:
+		return TR_ICMP_PARAMETER_PROBLEM;
+	}
 }
 
 // The way to the source of a packet, or to the last station on its way here; NULL if that is no
@@ -128,14 +151,14 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struc
 	trace_back(slow, about, error);
 	hop = way_back(slow, error->first);
 	if (!hop || !tr_slow_is_answerable(slow, be32(slow_ip(about)->source_be)) ||
-		!is_subject(slow, about))
+		is_switched_off(slow, &error->message) || !is_subject(slow, about))
 		return false;
 	neighbor = hop->kind == TR_ROUTE_VIA ? hop->gateway : error->first;
 	if (error->is_strict && neighbor != error->first)
 		return false;
 	// RFC 1812 4.3.2.4: an address of the interface by which the error leaves.
 	from = tr_slow_source(slow, hop->port, neighbor);
-	if (from == 0 || !tr_rate_limit_take(&slow->icmp_limit, io_cycles(slow->core)))
+	if (from == 0 || !tr_slow_icmp_may_send(slow, kind_of(error->message.type)))
 		return false;
 	bytes = HEADERS_BYTES + error->option_bytes + pkt_bytes(about) - ETHER_HEADER_BYTES;
 	if (bytes > ICMP_ERROR_BYTES_MAX)

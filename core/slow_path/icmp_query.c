@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // ICMP queries to the router (RFC 1812 4.3.3): echo requests to an own address are turned into
 // the reply in their own buffer, which goes back by the request's source route if it has one.
-// Fragments, broadcast requests and every other ICMP message are the host stack's. The balance of
-// packets closes as if the request had ended and the reply had been made.
+// Fragments wait for their others (reassembly.c). Broadcast requests and every other ICMP message
+// are the host stack's. The balance of packets closes as if the request had ended and the reply had
+// been made.
 #include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
@@ -21,6 +22,23 @@ bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 		kind != TR_ROUTE_MULTICAST && kind != TR_ROUTE_MARTIAN;
 }
 
+void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
+	uint16_t fragment)
+{
+	*ip = (struct ipv4_header){
+		.version_ihl = IPV4_VERSION_IHL,
+		.dscp_ecn = request->dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
+		.total_bytes_be = be16(bytes),
+		.id_be = request->id_be,
+		.fragment_be = be16(fragment),
+		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
+		.protocol = IPV4_PROTOCOL_ICMP,
+		.source_be = request->destination_be, // RFC 1812 4.3.3.6
+		.destination_be = request->source_be,
+	};
+	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
+}
+
 // The frame of a request becomes that of its reply. Of the IP options those are kept that record
 // the way, and a source route (RFC 1812 4.3.3.6); they are no longer than those of the request.
 static void answer(struct pkt *pkt, const struct reply_options *options)
@@ -36,18 +54,11 @@ static void answer(struct pkt *pkt, const struct reply_options *options)
 	bytes = be16(request.total_bytes_be) - shorter;
 	pkt_pull(pkt, shorter);
 	ip = slow_ip(pkt);
-	*ip = (struct ipv4_header){
-		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
-		.dscp_ecn = request.dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
-		.total_bytes_be = be16((uint16_t)bytes),
-		.id_be = request.id_be,
-		.fragment_be = request.fragment_be & be16(IPV4_DF),
-		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
-		.protocol = IPV4_PROTOCOL_ICMP,
-		.source_be = request.destination_be, // RFC 1812 4.3.3.6
-		.destination_be = be32(options->first),
-	};
+	tr_slow_echo_header(ip, &request, (uint16_t)bytes, be16(request.fragment_be) & IPV4_DF);
+	ip->version_ihl = (uint8_t)(0x40 | header_bytes / 4);
+	ip->destination_be = be32(options->first);
 	memcpy(ip + 1, options->octet, options->bytes);
+	ip->checksum_be = 0;
 	ip->checksum_be = tr_checksum(ip, header_bytes);
 	icmp = (struct icmp_header *)((uint8_t *)ip + header_bytes);
 	icmp->type = ICMP_ECHO_REPLY;
@@ -64,9 +75,12 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	struct reply_options options;
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ICMP_QUERY, TR_VERDICT_LIVE);
-	if ((be16(ip->fragment_be) & (IPV4_MF | IPV4_OFFSET_MASK)) != 0 ||
-		!tr_slow_is_own(slow, be32(ip->destination_be)))
+	if (!tr_slow_is_own(slow, be32(ip->destination_be)))
 		return false;
+	if ((be16(ip->fragment_be) & (IPV4_MF | IPV4_OFFSET_MASK)) != 0) {
+		tr_slow_reassemble(slow, pkt);
+		return true;
+	}
 	icmp = (const struct icmp_header *)((const uint8_t *)ip + ipv4_header_bytes(ip));
 	if (bytes < sizeof(*icmp)) {
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
@@ -78,6 +92,10 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 		return false;
 	if (tr_checksum(icmp, bytes) != 0) { // RFC 792
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
+		return true;
+	}
+	if (!tr_slow_icmp_may_send(slow, TR_ICMP_ECHO_REPLY)) {
+		tr_slow_drop(slow, pkt, TR_DROP_ECHO_LIMITED);
 		return true;
 	}
 	io_trace(slow->core, pkt, TR_STEP_SLOW_ICMP_QUERY, tr_drop_verdict(TR_DROP_ECHO_ANSWERED));

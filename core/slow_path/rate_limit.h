@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Token bucket on the backend's clock: how many ICMP errors may leave (RFC 1812 4.3.2.8).
-// One is taken when an error is certain to be sent, so what is suppressed anyway costs nothing.
+// Token bucket on the backend's clock: how many ICMP messages may leave (RFC 1812 4.3.2.8).
+// One is taken when a message is certain to be sent, so what is suppressed anyway costs nothing.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,15 +19,19 @@ static inline void tr_rate_limit_init(struct tr_rate_limit *limit, uint64_t hz, 
 	limit->full_cycles = 0;
 }
 
+static inline bool tr_rate_limit_has(const struct tr_rate_limit *limit, uint64_t now)
+{
+	return limit->full_cycles <= now ||
+		limit->full_cycles - now <= (limit->burst - 1) * limit->cycles_per_token;
+}
+
 // Takes a token if there is one.
 static inline bool tr_rate_limit_take(struct tr_rate_limit *limit, uint64_t now)
 {
-	if (limit->cycles_per_token == 0)
-		return true;
+	if (!tr_rate_limit_has(limit, now))
+		return false;
 	if (limit->full_cycles < now)
 		limit->full_cycles = now;
-	if (limit->full_cycles - now > (limit->burst - 1) * limit->cycles_per_token)
-		return false;
 	limit->full_cycles += limit->cycles_per_token;
 	return true;
 }

@@ -49,8 +49,13 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	slow->io_port = io_ports;
 	slow->step = TR_STEP_SLOW_DISPATCH;
 	memcpy(slow->option_policy, config->option_policy, sizeof(slow->option_policy));
-	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), config->icmp_errors_per_s,
-		config->icmp_errors_burst);
+	slow->groups = config->groups;
+	tr_slow_icmp_settings(slow,
+		&(struct tr_settings){
+			.icmp_errors_per_s = config->icmp_errors_per_s,
+			.icmp_errors_burst = config->icmp_errors_burst,
+			.icmp = config->icmp,
+		});
 	error = tr_distributor_init(&slow->distributor, config, slow->core, io_ports, slow->index,
 		&slow->counters);
 	if (error) {
@@ -61,7 +66,8 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	if (error)
 		goto err;
 	slow->neighbors = tr_neighbors_new(config, io_cycles_hz(slow->core));
-	slow->tables = slow->neighbors ? tr_tables_new(env, config) : NULL;
+	slow->reassembly = tr_reassembly_new(config, io_cycles_hz(slow->core));
+	slow->tables = slow->neighbors && slow->reassembly ? tr_tables_new(env, config) : NULL;
 	if (slow->tables)
 		return 0;
 	error = -errno;
@@ -94,6 +100,7 @@ void tr_slow_fini(struct tr_slow_path *slow)
 	if (slow->tables)
 		tr_tables_free(slow->tables);
 	tr_neighbors_free(slow->neighbors);
+	tr_reassembly_free(slow->reassembly);
 	for (uint32_t i = 0; i < slow->fast_units; i++) {
 		struct tr_command_channel *channel = &slow->channel[i];
 		if (slow->punt_ring[i]) {
@@ -136,8 +143,9 @@ static unsigned take_acknowledgements(struct tr_slow_path *slow)
 static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *settings)
 {
 	tr_neighbors_settings(slow->neighbors, settings, io_cycles_hz(slow->core));
-	tr_rate_limit_init(&slow->icmp_limit, io_cycles_hz(slow->core), settings->icmp_errors_per_s,
-		settings->icmp_errors_burst);
+	tr_reassembly_settings(slow->reassembly, settings, io_cycles_hz(slow->core));
+	tr_slow_icmp_settings(slow, settings);
+	slow->groups = settings->groups;
 	memcpy(slow->option_policy, settings->option_policy, sizeof(slow->option_policy));
 }
 
@@ -301,6 +309,7 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	for (uint32_t i = 0; i < slow->config->ports; i++)
 		work += take_twin(slow, (uint16_t)i);
 	work += tr_neighbors_tick(slow, io_cycles(slow->core));
+	work += tr_reassembly_tick(slow, io_cycles(slow->core));
 	tr_distributor_flush_all(&slow->unit->distributor);
 	tr_distributor_flush_all(&slow->distributor);
 	return work;
@@ -310,7 +319,10 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 {
 	uint64_t now = io_cycles(slow->core);
 	uint64_t deadline = tr_neighbors_deadline(slow->neighbors);
+	uint64_t reassembly = tr_reassembly_deadline(slow->reassembly);
 
+	if (reassembly < deadline)
+		deadline = reassembly;
 	if (announcements_due(slow))
 		return now;
 	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
@@ -320,8 +332,8 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 
 uint64_t tr_slow_held(const struct tr_slow_path *slow)
 {
-	uint64_t held =
-		tr_distributor_held(&slow->distributor) + tr_neighbors_held(slow->neighbors);
+	uint64_t held = tr_distributor_held(&slow->distributor) +
+		tr_neighbors_held(slow->neighbors) + tr_reassembly_held(slow->reassembly);
 
 	for (uint32_t i = 0; i < slow->fast_units; i++)
 		held += io_ring_count(slow->punt_ring[i]);

@@ -16,6 +16,7 @@
 #include "router.h"
 #include "slow_path/neighbors.h"
 #include "slow_path/rate_limit.h"
+#include "slow_path/reassembly.h"
 #include "tables/tables.h"
 
 struct tr_slow_path {
@@ -36,9 +37,14 @@ struct tr_slow_path {
 	uint64_t control_done;
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
-	struct tr_rate_limit icmp_limit;
+	struct tr_reassembly *reassembly;
+	struct tr_rate_limit icmp_limit;                // of all errors
+	struct tr_rate_limit kind_limit[TR_ICMP_KINDS]; // of each kind
+	struct tr_group_config groups;
 	uint8_t option_policy[256]; // enum tr_option_policy
-	uint32_t announced;         // ports whose addresses were announced by ARP: bit mask
+	bool unreachables_off;
+	bool prohibited_off;
+	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
@@ -88,10 +94,21 @@ void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t add
 void tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt);
 // For the router itself: echo request, or to the port's twin.
 void tr_slow_local(struct tr_slow_path *slow, struct pkt *pkt);
+// To the twin of the port by which it came, as it is.
+void tr_slow_deliver(struct tr_slow_path *slow, struct pkt *pkt);
 // True if the packet was an ICMP message for the slow path (and is gone), else it is for the twin.
 bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
 // Replies go to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
 bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
+// IP header of an echo reply or of a fragment of it: `bytes` in all, `fragment` flags and offset.
+void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
+	uint16_t fragment);
+// To a broadcast address, to a multicast group: to the host stack, on its way, both, or to rest.
+void tr_slow_broadcast(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
+void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt);
+// Sends a packet of others on to a link-layer group: TTL, link and MTU, without ICMP errors.
+void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port,
+	const uint8_t *mac);
 // Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 // A packet that has waited for a neighbour is routed anew.
@@ -101,6 +118,15 @@ void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt);
 // to 7: the MTU of fragmentation needed (RFC 1191), the pointer of parameter problem, else 0.
 bool tr_slow_icmp_error(struct tr_slow_path *slow, const struct pkt *pkt, uint8_t type,
 	uint8_t code, uint32_t rest);
+// May a message of that kind be sent now? Then it counts as sent.
+bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind);
+void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *settings);
+// Tells the source of a packet, which is being sent to that next hop, that it could go there by
+// itself, if that is so (RFC 1812 5.2.7.2). The packet stays the caller's.
+void tr_slow_redirect(struct tr_slow_path *slow, const struct pkt *pkt,
+	const struct tr_next_hop *hop);
+// The same for a copy of a packet that the fast path has sent. Ends the copy.
+void tr_slow_redirect_copy(struct tr_slow_path *slow, struct pkt *pkt);
 // Sends as fragments of at most hop->mtu bytes (RFC 791 3.2). Owns the packet.
 void tr_slow_fragment(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop,
 	const uint8_t *mac);
@@ -116,6 +142,9 @@ void tr_slow_drop(struct tr_slow_path *slow, struct pkt *pkt, enum tr_drop reaso
 // NULL). NULL without a buffer, which is counted as a packet dropped.
 struct pkt *tr_slow_make(struct tr_slow_path *slow, uint32_t bytes, const struct pkt *parent);
 
+// A copy of a received packet, counted as tr_slow_make() does.
+struct pkt *tr_slow_copy(struct tr_slow_path *slow, const struct pkt *pkt);
+
 // Step counters, cost and trace of a handler that begins. Returns the handler before it, for
 // tr_slow_leave() where that one goes on.
 uint16_t tr_slow_enter(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
@@ -129,6 +158,12 @@ void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
 // else (unnumbered, RFC 1812 4.3.2.4) the router's first; 0 if the router has none.
 uint32_t tr_slow_source(const struct tr_slow_path *slow, uint16_t port, uint32_t peer);
 bool tr_slow_is_own(const struct tr_slow_path *slow, uint32_t address);
+
+static inline void slow_lower_ttl(struct ipv4_header *ip)
+{
+	ip->ttl--;
+	ip->checksum_be = checksum_ttl_decrement(ip->checksum_be);
+}
 
 static inline struct ipv4_header *slow_ip(const struct pkt *pkt)
 {

@@ -33,6 +33,8 @@ def make_world(
         nic=nic,
         sim={"buffers": buffers},
         resolved=False,
+        ports=w.GROUPS,
+        routes=w.MULTICAST_ROUTE,
     )
     router = bench.router(config, faults=inside)
     for port, address in ((w.P1, w.H1), (w.P2, w.G2), (w.P3, w.G3)):

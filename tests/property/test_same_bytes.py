@@ -39,7 +39,14 @@ def run(
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
     options = dict.fromkeys(OPTIONS, "process")
-    bench = w.bed(fast=fast, options=options, profile=profile, nic={"filters": filters})
+    bench = w.bed(
+        fast=fast,
+        options=options,
+        profile=profile,
+        nic={"filters": filters},
+        ports=w.GROUPS,
+        routes=w.MULTICAST_ROUTE,
+    )
     for port in PORTS:
         bench.port(port).clear()
     start = bench.now_us

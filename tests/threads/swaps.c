@@ -247,6 +247,8 @@ int main(void)
 		.arp_retry_ms = 1000,
 		.arp_lifetime_ms = 300000,
 		.arp_failed_ms = 20000,
+		.reassembly_ms = 60000,
+		.reassembly_fragments = 64,
 		.icmp_errors_burst = 1,
 	};
 	settings.buffers = 8191;

@@ -68,9 +68,9 @@ BAD = {
     "table": (PORTS + "[simm]\n", ": simm: unknown key, expected router, fast_path, slow_path"),
     "near": (
         port("mut = 20"),
-        ": port.p0.mut = 20: unknown key, expected address, mac or mtu (did",
+        ": port.p0.mut = 20: unknown key, expected address, mac, mtu, ",
     ),
-    "far": (port("zzz = 20"), ": port.p0.zzz = 20: unknown key, expected address, mac or mtu"),
+    "far": (port("zzz = 20"), ": port.p0.zzz = 20: unknown key, expected address, mac, mtu, "),
     "field": (port("addresses = 1"), ": port.p0.addresses = 1: unknown key, expected address, mac"),
     "fast": (
         PORTS + "[fast_path]\nbrust = 1",
@@ -385,4 +385,4 @@ def test_too_many_are_counted():
 def test_the_nearest_known_key_is_suggested():
     assert problems(port("mut = 20"))[0].endswith('(did you mean "mtu"?)')
     assert problems(PORTS + "[ports]\n")[0].endswith('(did you mean "port"?)')
-    assert problems(port("zzz = 20"))[0].endswith("expected address, mac or mtu")
+    assert problems(port("zzz = 20"))[0].endswith(" or ttl_threshold")

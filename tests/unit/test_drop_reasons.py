@@ -2,7 +2,7 @@
 """Every drop reason, provoked by a packet, with nothing else dropped; and a check that none is
 without a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -59,11 +59,13 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "bad_options": transit(options=b"\x1f\x01\x00\x00"),
     "source_route": transit(options=b"\x83\x07\x04\x0a\x03\x00\x02\x00"),
     **{reason: transit(options=bytes([kind, 4, 0, 0])) for kind, reason in REFUSED.items()},
-    "twin_full": transit(dst=w.R1),
+    "no_twin": transit(dst=w.R1),
     "arp_malformed": arp(hardware=6),
     "arp_conflict": arp(sender=w.R1, target=w.H1),
     "icmp_malformed": transit(dst=w.R1, payload=b"\x08\x00\x12\x34aaaa", protocol=p.ICMP),
     "arp_done": arp(),
+    "fragment_length": transit(dst=w.R1, payload=bytes(12), protocol=p.ICMP, fragment=p.MF),
+    "redirect_copy": transit(dst=w.G1),
     "echo_answered": transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP),
 }
 
@@ -106,6 +108,82 @@ def fragmented() -> Bench:
 def fragment_beyond() -> Bench:
     bench = w.bed(mtu2=1000)
     w.exchange(bench, w.P1, [transit(payload=bytes(1400), fragment=0x1FFF)])
+    return bench
+
+
+def _pieces(*pieces: Mapping[str, object]) -> Bench:
+    """Send fragments of an echo request to the router."""
+    bench = w.bed()
+    echo = {"dst": w.R1, "payload": p.echo_request(data=bytes(8)), "protocol": p.ICMP}
+    w.exchange(bench, w.P1, [transit(**{**echo, **piece}) for piece in pieces])
+    return bench
+
+
+def fragment_overlap() -> Bench:
+    return _pieces({"fragment": p.MF}, {"fragment": 1})
+
+
+def fragment_ecn() -> Bench:
+    return _pieces({"fragment": p.MF, "tos": 3}, {"fragment": 2})
+
+
+def fragment_duplicate() -> Bench:
+    return _pieces({"fragment": 2}, {"fragment": 2})
+
+
+def reassembly_timeout() -> Bench:
+    return _pieces({"fragment": 2})
+
+
+def reassembly_full() -> Bench:
+    return _pieces(*({"fragment": 2, "ident": ident} for ident in range(1000)))
+
+
+def echo_limited() -> Bench:
+    bench = w.bed(icmp="[icmp.echo_reply]\nper_s = 1\nburst = 1")
+    echo = transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP)
+    w.exchange(bench, w.P1, [echo, echo])
+    return bench
+
+
+def reassembled() -> Bench:
+    echo = p.ipv4(w.H1, w.R1, p.echo_request(data=bytes(80)), protocol=p.ICMP)
+    bench = w.bed()
+    w.exchange(bench, w.P1, [p.ether(w.M1, w.h1, part) for part in p.fragments(echo, 8)])
+    return bench
+
+
+TO_P2 = """
+[[multicast_route]]
+group = "239.1.1.1"
+from = "{}"
+to = ["p2"]
+"""
+
+
+def _multicast(port: str, ttl: int) -> Bench:
+    bench = w.bed(routes=TO_P2.format(port))
+    packet = p.ipv4(w.H1, "239.1.1.1", UDP, ttl=ttl)
+    w.exchange(bench, w.P1, [p.ether("01:00:5e:01:01:01", w.h1, packet)])
+    return bench
+
+
+def multicast_path() -> Bench:
+    return _multicast(w.P3, 64)
+
+
+def ttl_threshold() -> Bench:
+    return _multicast(w.P1, 1)
+
+
+def multicast_copied() -> Bench:
+    return _multicast(w.P1, 64)
+
+
+def twin_full() -> Bench:
+    bench = w.bed(nic={"tx_descriptors": 1})
+    bench.link(bench.station("slow"), bench.only.twin(w.P1), rate="10M")
+    w.exchange(bench, w.P1, [transit(dst=w.R1)] * 5)
     return bench
 
 
@@ -219,7 +297,18 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         fragmentation_needed,
         fragmented,
         fragment_beyond,
+        fragment_overlap,
+        fragment_ecn,
+        fragment_duplicate,
+        reassembly_timeout,
+        reassembly_full,
+        reassembled,
+        echo_limited,
+        multicast_path,
+        ttl_threshold,
+        multicast_copied,
         twin_frame,
+        twin_full,
         neighbor_failed,
         neighbor_queue_full,
         neighbor_table_full,
@@ -240,6 +329,8 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
 # What is answered or sent by the way, and so counts as well.
 BESIDES = {"neighbor_queue_full": {"arp_done"}, "neighbor_table_full": {"arp_done"}}
 BESIDES["punt_ring_full"] = {"arp_done"}
+BESIDES["fragment_duplicate"] = BESIDES["reassembly_full"] = {"reassembly_timeout"}
+BESIDES["reassembled"] = BESIDES["echo_limited"] = {"echo_answered"}
 
 
 def reasons() -> list[str]:

@@ -215,12 +215,3 @@ def test_other_messages_are_the_host_stacks(kind: int) -> None:
     assert ping(bench, packet) == SILENCE
     assert [frame.data for frame in twin.received()] == [p.ether(w.M1, w.h1, packet)]
     assert dropped(bench) == {}
-
-
-@pytest.mark.parametrize("fragment", [p.MF, p.MF | 100, 100, 1])
-def test_fragments_are_the_host_stacks(fragment: int) -> None:
-    bench = w.bed()
-    twin = stack(bench, w.P1)
-    packet = request(w.R3, fragment=fragment)
-    assert ping(bench, packet) == SILENCE
-    assert [frame.data for frame in twin.received()] == [p.ether(w.M1, w.h1, packet)]

@@ -226,3 +226,83 @@ def test_echo_replies_are_not_limited() -> None:
     bench = limited(1, 1)
     echo = p.ether(w.M1, w.h1, p.ipv4(w.H1, w.R1, p.echo_request(), protocol=p.ICMP))
     assert len(w.exchange(bench, w.P1, [echo] * 100)[w.P1]) == 100
+
+
+# --- each kind by itself --------------------------------------------------------------------------
+
+KINDS = {
+    "unreachable": "no route",
+    "time_exceeded": "TTL 1",
+    "parameter_problem": "bad options",
+}
+
+
+def of_kind(kind: str, per_s: int, burst: int) -> str:
+    """Return the table that limits a kind."""
+    return f"[icmp.{kind}]\nper_s = {per_s}\nburst = {burst}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_its_own_limit(kind: str) -> None:
+    bench = w.bed(icmp=of_kind(kind, 100, 3))
+    start = bench.now_ps
+    frames = [frame(KINDS[one], ident=i) for i in range(10) for one in KINDS]
+    bench.port(w.P1).send(*frames)
+    late = [(turn * SECOND_PS // 100, frame(KINDS[kind], ident=turn)) for turn in (1, 2)]
+    for time, one in late:
+        bench.port(w.P1).send(one, at_ps=start + time)
+        bench.port(w.P1).send(one, at_ps=start + time)
+    bench.run_until_idle()
+    got = [(time, p.ip_of(one)[20], p.ip_of(one)[28:]) for time, one in since(bench, w.P1, start)]
+    types = {"unreachable": 3, "time_exceeded": 11, "parameter_problem": 12}
+    expected = [
+        (0, types[one], p.ip_of(frame(KINDS[one], ident=i)))
+        for i in range(10)
+        for one in KINDS
+        if one != kind or i < 3
+    ]
+    assert sorted(got) == sorted(expected) + [
+        (time, types[kind], p.ip_of(one)) for time, one in late
+    ]
+
+
+def test_the_limit_of_all_holds_besides() -> None:
+    """And a message that one of the two limits forbids takes nothing from the other."""
+    slow = {"icmp_errors_per_s": 1, "icmp_errors_burst": 4}
+    bench = w.bed(slow=slow, icmp=of_kind("unreachable", 1, 2))
+    start = bench.now_ps
+    occasions = ["no route"] * 5 + ["TTL 1"] * 5
+    bench.port(w.P1).send(*(frame(one, ident=i) for i, one in enumerate(occasions)))
+    bench.run_until_idle()
+    types = [p.ip_of(one)[20] for _, one in since(bench, w.P1, start)]
+    assert types == [3, 3, 11, 11]
+
+
+@pytest.mark.parametrize("data", [4, 3000])
+def test_echo_replies_have_a_limit(data: int) -> None:
+    bench = w.bed(icmp=of_kind("echo_reply", 10, 2))
+    request = p.ipv4(w.H1, w.R1, p.echo_request(data=bytes(data)), protocol=p.ICMP)
+    parts = p.fragments(request, 1480) if data > 1472 else [request]
+    for _ in range(3):
+        bench.port(w.P1).send(*(p.ether(w.M1, w.h1, part) for part in parts))
+    bench.run_until_idle()
+    assert len(w.received(bench, w.P1)) == 2 * len(parts)
+    assert dropped(bench)["echo_limited"] == len(parts)
+    assert dropped(bench)["echo_answered"] == 2
+    bench.check_conservation()
+
+
+# --- switches -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("occasion", OCCASIONS)
+@pytest.mark.parametrize(
+    ("switch", "silent"),
+    [("prohibited", {"prohibit"}), ("unreachables", {"no route", "unreachable", "prohibit"})],
+)
+def test_a_switch(switch: str, silent: set[str], occasion: str) -> None:
+    """RFC 1812 5.2.7.1; path MTU discovery works all the same (RFC 1191)."""
+    bench = w.bed(routes=ROUTES, mtu2=MTU, icmp=f"[icmp]\n{switch} = false")
+    out = w.exchange(bench, w.P1, [frame(occasion)])
+    assert len(out[w.P1]) == (occasion not in silent)
+    assert out[w.P2] == out[w.P3] == []

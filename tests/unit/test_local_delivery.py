@@ -6,7 +6,7 @@ import pytest
 
 from tests import packets as p
 from tests import worlds as w
-from tests.answers import MAC, OWN, SILENCE, arp, asks, dropped, only, stack, told
+from tests.answers import MAC, OWN, SILENCE, arp, asks, dropped, error_to_h1, only, stack, told
 from twinroute.sim import Bench, Station
 
 UDP = p.udp(1024, 179, bytes(range(32)))
@@ -78,11 +78,37 @@ def test_a_burst_keeps_its_order() -> None:
     assert [frame.data for frame in twins[w.P1].received()] == frames
 
 
-def test_without_a_stack_the_packet_is_dropped() -> None:
+@pytest.mark.parametrize("destination", OWN.values())
+@pytest.mark.parametrize(("protocol", "code"), [(p.UDP, 3), (p.TCP, 2), (2, 2), (253, 2), (89, 2)])
+@pytest.mark.parametrize("ttl", [0, 1, 64])
+def test_without_a_stack_nothing_is_open(
+    ttl: int, protocol: int, code: int, destination: str
+) -> None:
+    """RFC 1122 3.2.2.1, whatever the TTL; a stack behind another port does not count."""
     bench = w.bed()
     stack(bench, w.P2)
-    assert w.exchange(bench, w.P1, [to_router(w.R1)] * 3) == SILENCE
-    assert dropped(bench) == {"twin_full": 3}
+    packet = p.ipv4(w.H1, destination, UDP, protocol=protocol, ttl=ttl)
+    out = w.exchange(bench, w.P1, [p.ether(w.M1, w.h1, packet)] * 3)
+    assert out == only(p1=[error_to_h1(packet, 3, code)] * 3)
+    assert dropped(bench) == {"no_twin": 3}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        p.ether(w.M1, w.h1, p.ipv4(w.H1, w.R1, p.icmp(13), protocol=p.ICMP)),
+        p.ether(w.M1, w.h1, p.ipv4(w.H1, w.R1, p.icmp(3, 3), protocol=p.ICMP)),
+        p.ether(w.M1, w.h1, p.ipv4(w.H1, w.R1, UDP, fragment=9)),
+        p.ether(p.BROADCAST, w.h1, p.ipv4(w.H1, "255.255.255.255", UDP)),
+        p.ether(ALL_HOSTS, w.h1, p.ipv4(w.H1, "224.0.0.1", UDP)),
+        p.ether(w.M1, w.h1, p.ipv4("0.0.0.0", w.R1, DHCP)),
+    ],
+)
+def test_without_a_stack_others_are_dropped_silently(frame: bytes) -> None:
+    """RFC 1812 4.3.2.1, 4.3.2.7."""
+    bench = w.bed()
+    assert w.exchange(bench, w.P1, [frame]) == SILENCE
+    assert dropped(bench) == {"no_twin": 1}
 
 
 def test_a_stack_that_is_slow_loses_packets() -> None:
@@ -131,13 +157,13 @@ def test_a_broadcast_of_a_remote_network_is_a_packet_like_others(destination: st
         ("224.0.0.1", ALL_HOSTS),
         ("224.0.0.2", "01:00:5e:00:00:02"),
         ("224.0.0.5", "01:00:5e:00:00:05"),
-        ("224.0.0.255", "01:00:5e:00:00:ff"),
+        ("224.0.0.22", "01:00:5e:00:00:16"),
         ("224.0.0.5", p.BROADCAST),
     ],
 )
 @pytest.mark.parametrize("ttl", [1, 64])
-def test_groups_of_the_link_are_the_stacks(group: str, mac: str, ttl: int) -> None:
-    """RFC 1812 5.2.3: 224.0.0.0/24 is never forwarded."""
+def test_groups_of_routers_are_the_stacks(group: str, mac: str, ttl: int) -> None:
+    """RFC 1812 5.2.3: joined by default; 224.0.0.0/24 is never forwarded."""
     frame = to_router(group, mac=mac, ttl=ttl, protocol=89)
     assert deliver(bed(), frame) == only(p1=[frame])
 

@@ -42,6 +42,7 @@ slow_paths = st.fixed_dictionaries(
         "arp_retries": st.integers(1, 4),
         "arp_retry_ms": st.integers(1, 3),
         "icmp_errors_per_s": st.sampled_from([0, 1, 1000]),
+        "reassembly_s": st.sampled_from([60, 90.5]),
     },
 )
 options = st.fixed_dictionaries(
@@ -102,7 +103,7 @@ def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     assert state(router) == state(router_of(new)[1])
     assert set(done.settings) == {
         name
-        for name in ("arp_retries", "arp_retry_ms", "icmp_errors_per_s")
+        for name in ("arp_retries", "arp_retry_ms", "icmp_errors_per_s", "reassembly_s")
         if getattr(old.slow_path, name) != getattr(new.slow_path, name)
     } | {
         f"options.{name}"

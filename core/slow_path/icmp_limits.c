@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// How many ICMP messages the router sends (RFC 1812 4.3.2.8): errors within a limit of all and one
+// of their kind, echo replies within one of theirs. A message takes a token of each or of none.
+#include "slow_path/slow_path.h"
+
+void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *settings)
+{
+	uint64_t hz = io_cycles_hz(slow->core);
+
+	tr_rate_limit_init(&slow->icmp_limit, hz, settings->icmp_errors_per_s,
+		settings->icmp_errors_burst);
+	for (unsigned i = 0; i < TR_ICMP_KINDS; i++)
+		tr_rate_limit_init(&slow->kind_limit[i], hz, settings->icmp.limit[i].per_s,
+			settings->icmp.limit[i].burst);
+	slow->unreachables_off = settings->icmp.unreachables_off;
+	slow->prohibited_off = settings->icmp.prohibited_off;
+}
+
+bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind)
+{
+	struct tr_rate_limit *limit = &slow->kind_limit[kind];
+	uint64_t now = io_cycles(slow->core);
+
+	if (kind == TR_ICMP_ECHO_REPLY)
+		return tr_rate_limit_take(limit, now);
+	if (!tr_rate_limit_has(limit, now) || !tr_rate_limit_take(&slow->icmp_limit, now))
+		return false;
+	return tr_rate_limit_take(limit, now);
+}
