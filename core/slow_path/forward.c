@@ -116,7 +116,7 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, be32(ip->destination_be));
+	const struct tr_next_hop *hop = tr_tables_route_own(slow->tables, be32(ip->destination_be));
 	uint32_t neighbor = neighbor_of(hop, ip);
 	const uint8_t *mac;
 
@@ -140,6 +140,5 @@ void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt)
 	if (pkt_port(pkt) == TR_NO_PORT)
 		tr_slow_output(slow, pkt);
 	else
-		tr_slow_route(slow, pkt,
-			tr_tables_lookup(slow->tables, be32(slow_ip(pkt)->destination_be)));
+		tr_slow_route(slow, pkt, tr_tables_route(slow->tables, slow_ip(pkt)));
 }

@@ -48,7 +48,7 @@ static bool is_subject(const struct tr_slow_path *slow, const struct pkt *pkt)
 // addresses, broadcasts of attached networks and martians have other kinds of next hop.
 static const struct tr_next_hop *way_back(const struct tr_slow_path *slow, uint32_t source)
 {
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, source);
+	const struct tr_next_hop *hop = tr_tables_route_own(slow->tables, source);
 
 	if (!ipv4_is_unicast(source))
 		return NULL;

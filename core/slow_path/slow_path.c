@@ -157,9 +157,10 @@ static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
 		// Whoever waits for it sees what the function wrote.
 		__atomic_store_n(control->is_done, 1, __ATOMIC_RELEASE);
 	} else {
-		// A route that is not there to be deleted, or that has no room, changes nothing.
 		while (work < most && slow->control_done < control->count) {
-			tr_tables_change(slow->tables, &control->change[slow->control_done++]);
+			slow->control_done +=
+				tr_tables_apply(slow->tables, &control->change[slow->control_done],
+					control->count - slow->control_done);
 			work++;
 		}
 		if (slow->control_done < control->count)

@@ -37,7 +37,7 @@ def run(
     filters: bool = False,
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
-    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters})
+    bench = w.bed(fast=fast, profile=profile, nic={"filters": filters}, routes=w.GROUP)
     for port in PORTS:
         bench.port(port).clear()
     start = bench.now_us
