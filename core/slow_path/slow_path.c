@@ -260,6 +260,18 @@ static unsigned take_filtered(struct tr_slow_path *slow)
 	return tr_fast_receive(slow->unit);
 }
 
+// A port without a link leaves the choice between the gateways of a route.
+static void watch_links(struct tr_slow_path *slow)
+{
+	for (uint32_t i = 0; i < slow->config->ports; i++) {
+		bool is_up = io_link_up(slow->io_port[i]);
+		if (is_up == !(slow->links_down >> i & 1))
+			continue;
+		slow->links_down ^= 1u << i;
+		tr_tables_link(slow->tables, (uint16_t)i, is_up);
+	}
+}
+
 static uint32_t announcements_due(const struct tr_slow_path *slow)
 {
 	uint32_t due = 0;
@@ -293,6 +305,7 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	unsigned work = take_acknowledgements(slow);
 
 	work += take_controls(slow);
+	watch_links(slow);
 	work += swap_tables(slow);
 	work += announce(slow);
 	work += take_punted(slow);

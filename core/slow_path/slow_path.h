@@ -37,7 +37,8 @@ struct tr_slow_path {
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
 	struct tr_rate_limit icmp_limit;
-	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
+	uint32_t links_down; // ports that the tables know to be without a link: bit mask
+	uint32_t announced;  // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
