@@ -318,6 +318,11 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	return work;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 {
 	uint64_t now = io_cycles(slow->core);
@@ -326,8 +331,10 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 	if (announcements_due(slow))
 		return now;
 	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
-		return now + TR_COMMAND_RETRY_CYCLES;
-	return deadline;
+		deadline = now + TR_COMMAND_RETRY_CYCLES;
+	// What a congested port has left.
+	deadline = earlier(deadline, tr_distributor_deadline(&slow->unit->distributor));
+	return earlier(deadline, tr_distributor_deadline(&slow->distributor));
 }
 
 uint64_t tr_slow_held(const struct tr_slow_path *slow)

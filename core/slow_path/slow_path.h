@@ -42,7 +42,7 @@ struct tr_slow_path {
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
-	struct tr_distributor distributor; // emptied at the end of every turn
+	struct tr_distributor distributor; // emptied each turn, but for congested ports
 	struct tr_counters counters;
 };
 
