@@ -16,6 +16,8 @@
 #define TR_PORT_ADDRESSES_MAX 16
 #define TR_GROUPS_MAX 256
 #define TR_MULTICAST_ROUTES_MAX 256
+#define TR_PATHS_MAX 16
+#define TR_ROUTE_ROWS_MAX 17
 #define TR_NO_PORT 0xffff
 
 // How a pipeline keeps the lanes that leave it (Emmerich et al. 2017, section 4).
@@ -26,7 +28,10 @@ enum tr_scatter {
 };
 
 // What a route does with a packet. TR_ROUTE_VIA needs port and gateway, TR_ROUTE_CONNECTED and
-// TR_ROUTE_LOCAL a port; the others stand alone.
+// TR_ROUTE_LOCAL a port; the others stand alone. A route with several gateways (RFC 2991) or an MTU
+// of its own is several rows of an array: TR_ROUTE_VIA, TR_ROUTE_MORE for each further gateway, of
+// TR_PATHS_MAX at most, then TR_ROUTE_MTU with the bytes of an IP packet in the place of a gateway.
+// Inside the tables, and never seen outside, it is one of kind TR_ROUTE_GROUP.
 enum tr_route_kind {
 	TR_ROUTE_NONE,
 	TR_ROUTE_VIA,
@@ -38,6 +43,9 @@ enum tr_route_kind {
 	TR_ROUTE_UNREACHABLE,
 	TR_ROUTE_PROHIBIT,
 	TR_ROUTE_MARTIAN,
+	TR_ROUTE_MORE,
+	TR_ROUTE_MTU,
+	TR_ROUTE_GROUP,
 };
 
 // Where a route comes from. The lowest preference of a prefix wins; equal preferences are decided
@@ -54,7 +62,7 @@ enum tr_route_source {
 
 struct tr_route {
 	uint32_t prefix;    // host order, no bit set below the prefix length
-	uint32_t gateway;   // TR_ROUTE_VIA: the neighbour to send to
+	uint32_t gateway;   // TR_ROUTE_VIA, MORE: the neighbour to send to
 	uint16_t port;      // egress port, TR_NO_PORT: found from the gateway
 	uint8_t bits;       // prefix length, 0..32
 	uint8_t kind;       // enum tr_route_kind
@@ -149,6 +157,7 @@ struct tr_config {
 	uint64_t rebatch_cycles;  // how long a split batch waits for more packets
 	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX
 	uint64_t tx_flush_cycles; // how long it waits for them
+	uint64_t hash_seed;       // of the choice between a route's gateways
 	uint32_t punt_ring;     // packets between a fast-path unit and the slow path, power of two
 	uint32_t neighbors_max; // entries of the neighbour table
 	uint32_t neighbor_pending; // packets that wait for one neighbour
@@ -241,8 +250,9 @@ int tr_router_counters(const struct tr_router *router, unsigned unit, struct tr_
 uint64_t tr_router_held(const struct tr_router *router, unsigned unit);
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out);
 
-// Checks changes against the ports (kinds, ranges, gateway on a connected subnet) and fills in the
-// egress port of each. 0, or -EINVAL with the index in *bad and why in *what (static string).
+// Checks changes against the ports (kinds, ranges, gateway on a connected subnet), fills in the
+// egress port of each and puts the gateways of a route in their order. 0, or -EINVAL with the index
+// in *bad and why in *what (static string).
 int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
 	uint64_t *bad, const char **what);
 // Hands checked changes to the slow path, which applies them in order. Copies them.
@@ -268,19 +278,20 @@ struct tr_settings {
 // return as tr_routes_post.
 int tr_settings_post(struct tr_router *router, const struct tr_settings *settings);
 
-// Best routes (or every candidate) sorted by prefix and length. Returns the number there are and
+// Best routes (or every candidate) sorted by prefix and length. Returns the number of rows and
 // copies at most `room`. To be called while the slow path rests.
 uint64_t tr_routes_read(const struct tr_router *router, struct tr_route *out, uint64_t room,
 	bool all);
 uint64_t tr_neighbors_read(const struct tr_router *router, struct tr_neighbor_info *out,
 	uint64_t room);
-// Looks addresses up in the active FIB, as the fast path does: kind and gateway of the next hop.
-// To be called while the slow path rests.
-void tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
-	struct tr_route *out);
+// Looks addresses up in the active FIB, as the fast path does: kind and gateway of the next hop,
+// with a row for each that packets may take now. Returns the number of rows and copies at most
+// `room`. To be called while the slow path rests.
+uint64_t tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
+	struct tr_route *out, uint64_t room);
 
-// Reads a route file: a route a line, `PREFIX/LEN [via GATEWAY] [dev PORT]`, or a kind
-// (blackhole, unreachable, prohibit) before the prefix; '#' starts a comment. A line without a
+// Reads a route file: a route a line, `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES]`, or a
+// kind (blackhole, unreachable, prohibit) before the prefix; '#' starts a comment. A line without a
 // target takes gateways[] in turn (round robin). Returns the number of changes in *out (free with
 // tr_routes_free), or -EINVAL with the 1-based line and a static text, or -ENOMEM.
 int64_t tr_routes_parse(const struct tr_router *router, const char *text, uint64_t bytes,

@@ -175,9 +175,10 @@ def _routes(config: Config) -> Table:
 
 
 def _target(config: Config, route: Route) -> str:
-    if route.via is None:
+    if not route.via:
         return route.kind
-    return f"via {route.via} on {route.port or port_towards(config, route.via)}"
+    ways = (f"via {via} on {route.port or port_towards(config, via)}" for via in route.via)
+    return ", ".join(ways) + (f", MTU {route.mtu}" if route.mtu else "")
 
 
 def port_towards(config: Config, gateway: IPv4Address) -> str:

@@ -25,6 +25,7 @@ from twinroute.config_rules import Expected, choice, integer, number, power_of_t
 from twinroute.errors import ConfigError
 
 PORTS_MAX = 32
+GATEWAYS_MAX = 16
 FILE_BYTES_MAX = 64 << 20
 SOCKETS = Path("/run/twinroute")
 
@@ -33,6 +34,12 @@ RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
 FilePath = Annotated[Path, config_rules.FILE]
 Preference = Annotated[int, integer(0, 255)]
+RouteGateways = Annotated[
+    list[Annotated[IPv4Address, config_rules.ADDRESS]],
+    BeforeValidator(lambda value: [value] if isinstance(value, str | IPv4Address) else value),
+    Expected(f'an IPv4 address, as "10.0.0.2", or a list of at most {GATEWAYS_MAX}'),
+    Field(max_length=GATEWAYS_MAX),
+]
 
 
 class Table(BaseModel):
@@ -48,7 +55,11 @@ class RouterName(Table):
 
 
 class FastPath(Table):
-    """`[fast_path]`: units, and how they batch. Times in µs."""
+    """`[fast_path]`: units, and how they batch. Times in µs.
+
+    hash_seed: decides which of several gateways a flow takes; by default a random one, and in the
+    simulator one that follows from its seed.
+    """
 
     units: Annotated[int, integer(1, 16)] = 1
     burst: Annotated[int, integer(1, 512, "packets")] = 64
@@ -57,6 +68,7 @@ class FastPath(Table):
     rebatch_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
     tx_buffer: Annotated[int, integer(1, 512, "packets")] = 64
     tx_flush_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
+    hash_seed: Annotated[int | None, integer(0, 2**64 - 1)] = None
 
 
 class SlowPath(Table):
@@ -105,16 +117,18 @@ class Port(Table):
 
 
 class Route(Table):
-    """`[[route]]`: a destination, and the neighbour that gets its packets or what is done instead.
+    """`[[route]]`: a destination, and the neighbours that get its packets or what is done instead.
 
-    preference: 0 to 255, the lowest of a prefix wins over other sources.
+    via: a neighbour, or a list of up to 16 that share the flows. preference: 0 to 255, the lowest
+    of a prefix wins over other sources. mtu: of IP packets that go this way, 0: that of the port.
     """
 
     to: Annotated[IPv4Network, config_rules.NETWORK]
-    via: Annotated[IPv4Address | None, config_rules.ADDRESS] = None
+    via: RouteGateways = []
     port: Annotated[str | None, config_rules.name(15, "a port's name")] = None
     kind: Annotated[RouteKind, choice("via", "blackhole", "unreachable", "prohibit")] = "via"
     preference: Preference = 20
+    mtu: Annotated[int, config_rules.ROUTE_MTU] = 0
 
 
 class RouteFile(Table):

@@ -141,8 +141,8 @@ def _routes(config: "Config") -> Problems:
         if route.kind == "via":
             yield from _route_via(route, index, subnets)
             continue
-        for key in ("via", "port"):
-            if getattr(route, key) is not None:
+        for key in ("via", "port", "mtu"):
+            if getattr(route, key):
                 yield ("route", index, key), f'no such key, as kind is "{route.kind}"'
     for index, file in enumerate(config.route_files):
         for number, gateway in enumerate(file.via):
@@ -151,12 +151,16 @@ def _routes(config: "Config") -> Problems:
 
 
 def _route_via(route: "Route", index: int, subnets: _Subnets) -> Problems:
-    if route.via is None:
+    if not route.via:
         yield ("route", index, "via"), 'the neighbour to send to, or a kind other than "via"'
-    elif route.port in (None, *subnets.ports) and (
-        refusal := subnets.refusal(route.via, route.port)
-    ):
-        yield ("route", index, "via"), refusal
+    for number, gateway in enumerate(route.via):
+        place = ("route", index, "via", number)
+        if gateway in route.via[:number]:
+            yield place, "each gateway once"
+        elif route.port in (None, *subnets.ports) and (
+            refusal := subnets.refusal(gateway, route.port)
+        ):
+            yield place, refusal
 
 
 def _neighbors(config: "Config") -> Problems:

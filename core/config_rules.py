@@ -189,7 +189,13 @@ def _listen(value: Any) -> tuple[str, int]:
     return str(ip_address(address)), port
 
 
+def _route_mtu(value: Any) -> int:
+    require(type(value) is int and (value == 0 or 68 <= value <= 65535))
+    return int(value)
+
+
 FLAG = Rule("true or false", _flag)
+ROUTE_MTU = Rule("an integer from 68 to 65535, or 0 for the MTU of the port", _route_mtu)
 FILE = Rule("a path, relative to the configuration file", _path)
 SOCKET = Rule(f"an absolute path of at most {SOCKET_BYTES_MAX} bytes for a UNIX socket", _socket)
 LISTEN = Rule('an IP address and a port, as "127.0.0.1:9600", or a port on 127.0.0.1', _listen)

@@ -43,13 +43,13 @@ void tr_router_table_info(const struct tr_router *router, struct tr_table_info *
 int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
 	uint64_t *bad, const char **what)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		struct tr_route *route = &changes[i].route;
-		int error = changes[i].add ? tr_route_check(&router->config, route, what)
-					   : tr_route_check_key(route, what);
+	for (uint64_t i = 0, rows; i < n; i += rows) {
+		uint64_t wrong;
+		int error = tr_route_check_rows(&router->config, changes + i, n - i, &rows, &wrong,
+			what);
 
 		if (error) {
-			*bad = i;
+			*bad = i + wrong;
 			return error;
 		}
 	}
@@ -132,18 +132,14 @@ uint64_t tr_neighbors_read(const struct tr_router *router, struct tr_neighbor_in
 	return tr_neighbors_list(router->slow.neighbors, out, room);
 }
 
-void tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
-	struct tr_route *out)
+uint64_t tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
+	struct tr_route *out, uint64_t room)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		const struct tr_next_hop *hop = tr_tables_lookup(router->slow.tables, addresses[i]);
+	uint64_t rows = 0;
 
-		out[i] = (struct tr_route){
-			.prefix = addresses[i],
-			.bits = 32,
-			.kind = hop->kind,
-			.gateway = hop->gateway,
-			.port = hop->port,
-		};
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t at = rows < room ? rows : room;
+		rows += tr_tables_rows(router->slow.tables, addresses[i], out + at, room - at);
 	}
+	return rows;
 }

@@ -151,12 +151,13 @@ belongs into the configuration. Of several sources the lowest preference of a pr
 examples:
   twinroute route add 10.2.0.0/16 via 10.0.1.2
   twinroute route add 10.2.0.0/16 via 10.0.1.2 dev p1 --preference 5
+  twinroute route add 10.4.0.0/16 via 10.0.1.2 via 10.0.2.2 mtu 1400
   twinroute route add blackhole 10.3.0.0/16
   twinroute route delete 10.2.0.0/16
   twinroute route load full-table.txt --via 10.0.1.2 --via 10.0.1.3
   twinroute route get 10.2.3.4
 """
-ROUTE_FORM = "[KIND] PREFIX [via GATEWAY] [dev PORT]"
+ROUTE_FORM = "[KIND] PREFIX [via GATEWAY]... [dev PORT] [mtu BYTES]"
 
 
 def _add_route(subparsers: "Subparsers") -> None:
@@ -185,12 +186,17 @@ def _route_words(words: list[str]) -> Object:
     """Read a route as it stands in a route file."""
     rest = list(words)
     params: Object = {"kind": rest.pop(0)} if rest[0] in KINDS else {}
-    names = {"via": "via", "dev": "port"}
+    names = {"dev": "port", "mtu": "mtu"}
     if rest:
         params["to"] = rest.pop(0)
-    while len(rest) >= 2 and rest[0] in names and names[rest[0]] not in params:
+    while len(rest) >= 2:
         word, value, *rest = rest
-        params[names[word]] = value
+        if word == "via":
+            params.setdefault("via", []).append(value)
+        elif word in names and names[word] not in params:
+            params[names[word]] = int(value) if word == "mtu" and value.isdecimal() else value
+        else:
+            rest = [word]
     if rest or "to" not in params:
         raise InputError(f"route add {' '.join(words)}: expected {ROUTE_FORM}")
     return params
@@ -218,9 +224,9 @@ def _route_load(args: argparse.Namespace, client: ControlClient) -> None:
 
 def _route_get(args: argparse.Namespace, client: ControlClient) -> None:
     hop = client.call("route.lookup", address=args.address)
-    target = f"via {hop['via']}" if hop["via"] else hop["kind"]
+    ways = [f"via {path['via']} dev {path['port']}" for path in hop["paths"]]
     port = f" dev {hop['port']}" if hop["port"] else ""
-    _say(args, hop, f"{args.address} {target}{port}")
+    _say(args, hop, f"{args.address} {' '.join(ways) or hop['kind'] + port}")
 
 
 NEIGHBOR_EPILOG = """\

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -77,14 +78,12 @@ class Session:
         """Yield routes, some hundreds an event; return their number and the tables' state."""
         router = self.controller.target.router
         rows = _chosen(router.routes_array(all=params.all), params, router.native.route_sources)
-        for start in range(0, len(rows), ROUTES_AN_EVENT):
-            infos = (
-                routes.route_info(router.native, router.info.ports, row)
-                for row in rows[start : start + ROUTES_AN_EVENT]
-            )
-            if (yield {"routes": [_plain(asdict(info)) for info in infos]}):
+        infos = routes.route_infos(router.native, router.info.ports, rows)
+        while some := list(islice(infos, ROUTES_AN_EVENT)):
+            if (yield {"routes": [_plain(asdict(info)) for info in some]}):
                 break
-        return {"count": len(rows), "table": asdict(router.table_info())}
+        count = len(routes.starts(router.native, rows))
+        return {"count": count, "table": asdict(router.table_info())}
 
     def show_neighbors(self, params: p.Params) -> Object:
         """Return the neighbour table."""
@@ -155,7 +154,8 @@ class Session:
     def route_lookup(self, params: p.Lookup) -> Object:
         """Return what the active table does with an address."""
         (hop,) = self.controller.target.router.lookup([params.address])
-        return _plain(asdict(hop))
+        found: Object = _plain(asdict(hop))
+        return found
 
     def route_add(self, params: p.RouteAdd) -> Object:
         """Add or replace a route."""
@@ -196,7 +196,7 @@ class Session:
         changes = router.routes_parse(text, params.name, **options)
         router.routes_apply(changes)
         self.controller.target.settle()
-        return {"routes": len(changes)}
+        return {"routes": len(routes.starts(router.native, changes["route"]))}
 
     def neighbor_add(self, params: p.NeighborAdd) -> Object:
         """Set a neighbour's MAC address."""
@@ -300,12 +300,13 @@ def _chosen(rows: Array, params: p.ShowRoutes, sources: dict[int, str]) -> Array
     return rows
 
 
-def _plain(values: Object) -> Object:
+def _plain(value: Any) -> Any:
     """Write addresses as text."""
-    return {
-        name: str(value) if isinstance(value, IPv4Address | IPv4Network) else value
-        for name, value in values.items()
-    }
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, IPv4Address | IPv4Network) else value
 
 
 def _steps(steps: dict[str, StepCounters]) -> list[Object]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict
 
 from twinroute import config_rules
-from twinroute.config import Preference, RouteKind
+from twinroute.config import Preference, RouteGateways, RouteKind
 from twinroute.config_rules import Expected, choice, integer
 
 Names = Annotated[list[str], Expected("a list of ports")]
@@ -44,10 +44,11 @@ class RouteAdd(Params):
     """Of route.add: as a [[route]]."""
 
     to: Annotated[IPv4Network, config_rules.NETWORK]
-    via: Annotated[IPv4Address | None, config_rules.ADDRESS] = None
+    via: RouteGateways = []
     port: Annotated[str | None, Expected("a port's name")] = None
     kind: Annotated[RouteKind, choice("via", "blackhole", "unreachable", "prohibit")] = "via"
     preference: Preference = 20
+    mtu: Annotated[int, config_rules.ROUTE_MTU] = 0
 
 
 class RouteDelete(Params):

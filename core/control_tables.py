@@ -70,8 +70,11 @@ def route_table(rows: Iterable[Object]) -> Table:
     """Make a table of routes."""
     table = make_table("prefix", "target", "port", "source", "preference")
     for row in rows:
-        target = f"via {row['via']}" if row["via"] else row["kind"]
-        add_row(table, row["to"], target, row["port"] or "-", row["source"], str(row["preference"]))
+        target = ", ".join(f"via {path['via']}" for path in row["paths"]) or row["kind"]
+        ports = ", ".join(path["port"] for path in row["paths"]) or row["port"] or "-"
+        if row["mtu"]:
+            target += f", MTU {row['mtu']}"
+        add_row(table, row["to"], target, ports, row["source"], str(row["preference"]))
     return table
 
 

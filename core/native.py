@@ -12,7 +12,7 @@ from typing import Any
 
 ROUTE_KINDS = (
     *("none", "via", "connected", "local", "broadcast", "multicast"),
-    *("blackhole", "unreachable", "prohibit", "martian"),
+    *("blackhole", "unreachable", "prohibit", "martian", "more", "mtu"),
 )
 ROUTE_SOURCES = ("builtin", "port", "learned", "config", "api", "kernel")
 NEIGHBOR_STATES = ("free", "incomplete", "reachable", "refreshing", "failed")

@@ -37,7 +37,8 @@ static_assert(TR_STEP_BUILTIN_COUNT < TR_STEPS_MAX, "api.h's counters are too sm
 #define TR_VERDICT_LIVE 0
 #define TR_VERDICT_DROP 0x100
 #define TR_VERDICT_PUNT 0x200
-#define TR_VERDICT_DONE 0x300 // trace only: left by the place named, with no reason to give
+#define TR_VERDICT_DONE 0x300  // trace only: left by the place named, with no reason to give
+#define TR_VERDICT_GROUP 0x400 // next hops only: one of several, to be chosen (multipath.h)
 
 static inline uint16_t tr_drop_verdict(enum tr_drop reason)
 {

@@ -31,16 +31,17 @@ class Difference:
     """What has to change in a running router."""
 
     routes: Array  # changes: deletions first
+    routes_set: int = 0
+    routes_deleted: int = 0
     neighbors_set: list[Neighbor] = field(default_factory=list)
     neighbors_deleted: list[Neighbor] = field(default_factory=list)
     settings: dict[str, tuple[object, object]] = field(default_factory=dict)  # from, to
 
     def summary(self) -> dict[str, Any]:
         """Tell how much it is."""
-        added = int(self.routes["add"].sum())
         return {
-            "routes_set": added,
-            "routes_deleted": len(self.routes) - added,
+            "routes_set": self.routes_set,
+            "routes_deleted": self.routes_deleted,
             "neighbors_set": len(self.neighbors_set),
             "neighbors_deleted": len(self.neighbors_deleted),
             "settings": {name: values[1] for name, values in self.settings.items()},
@@ -133,8 +134,13 @@ def difference(router: RouterApi, old: Config, new: Config) -> Difference:
         (entry.port, entry.address): entry.mac for entry in router.neighbors() if entry.static
     }
     kept = {(neighbor.port, neighbor.address) for neighbor in new.neighbors}
+    gone, added = route_difference(router, wanted)
     return Difference(
-        routes=route_difference(router, wanted),
+        routes=routes.joined(
+            [routes.changes_of(gone, add=False), routes.changes_of(added, add=True)]
+        ),
+        routes_set=len(routes.starts(router.native, added)),
+        routes_deleted=len(routes.starts(router.native, gone)),
         neighbors_set=[
             neighbor
             for neighbor in new.neighbors
@@ -164,29 +170,56 @@ def _live(config: Config) -> dict[Place, object]:
     return live
 
 
-def route_difference(router: RouterApi, wanted: Array) -> Array:
-    """Return the changes that make the configured routes of a router what `wanted` adds.
+def route_difference(router: RouterApi, wanted: Array) -> tuple[Array, Array]:
+    """Return the routes to delete and those to add, so that the configured ones are as `wanted`.
 
-    wanted: checked changes; of several for one prefix the last counts.
+    wanted: checked changes that add; of several for one prefix the last counts.
     """
     rows = router.routes_array(all=True)
     present = rows[rows["source"] == router.native.lib.TR_SOURCE_CONFIG]
-    present_keys, wanted_keys = _keys(present), _keys(wanted["route"])
-    present = present[(order := np.argsort(present_keys))]
-    present_keys = present_keys[order]
-    wanted_keys, last = np.unique(wanted_keys[::-1], return_index=True)
-    target = wanted["route"][len(wanted) - 1 - last]
-    gone = present[~np.isin(present_keys, wanted_keys, assume_unique=True)]
-    place = np.searchsorted(present_keys, wanted_keys)
-    same = np.zeros(len(target), bool)
-    inside = np.flatnonzero(place < len(present))
-    twins = present[place[inside]]
-    equal = present_keys[place[inside]] == wanted_keys[inside]
-    for name in ROUTE_VALUES:
-        equal &= twins[name] == target[name][inside]
+    target = wanted["route"]
+    present_at, present_rows = _spans(router, present)
+    target_at, target_rows = _spans(router, target)
+    present_keys, target_keys = _keys(present[present_at]), _keys(target[target_at])
+    order = np.argsort(present_keys)
+    present_at, present_rows, present_keys = (
+        values[order] for values in (present_at, present_rows, present_keys)
+    )
+    target_keys, last = np.unique(target_keys[::-1], return_index=True)
+    last = len(target_at) - 1 - last
+    target_at, target_rows = target_at[last], target_rows[last]
+    gone = ~np.isin(present_keys, target_keys, assume_unique=True)
+    place = np.searchsorted(present_keys, target_keys)
+    same = np.zeros(len(target_keys), bool)
+    inside = np.flatnonzero(place < len(present_keys))
+    place = place[inside]
+    equal = present_keys[place] == target_keys[inside]
+    equal &= present_rows[place] == target_rows[inside]
+    for number in range(int(target_rows.max(initial=0))):
+        rows_there = np.flatnonzero(equal & (target_rows[inside] > number))
+        one = present[present_at[place[rows_there]] + number]
+        other = target[target_at[inside[rows_there]] + number]
+        for name in ROUTE_VALUES:
+            equal[rows_there] &= one[name] == other[name]
     same[inside] = equal
-    changes = [routes.changes_of(gone, add=False), routes.changes_of(target[~same], add=True)]
-    return routes.joined(changes)
+    return (
+        present[_all_rows(present_at[gone], present_rows[gone])],
+        target[_all_rows(target_at[~same], target_rows[~same])],
+    )
+
+
+def _spans(router: RouterApi, rows: Array) -> tuple[Array, Array]:
+    """Return where each route begins, and how many rows it has."""
+    begins = routes.starts(router.native, rows)
+    return begins, np.diff(begins, append=len(rows))
+
+
+def _all_rows(begins: Array, counts: Array) -> Array:
+    """Return the places of the rows of routes that begin somewhere."""
+    ends = np.cumsum(counts)
+    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    places: Array = np.repeat(begins, counts) + within
+    return places
 
 
 def _keys(rows: Array) -> Array:

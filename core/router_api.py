@@ -21,9 +21,9 @@ from twinroute import routes
 from twinroute.config import Config
 from twinroute.config_rules import MAC, Refused
 from twinroute.counters import Counters, TableInfo, read_counters
-from twinroute.errors import InputError, TwinrouteError
+from twinroute.errors import TwinrouteError
 from twinroute.native import Native
-from twinroute.routes import Array, Hop, RouteInfo
+from twinroute.routes import Array, Gateways, Hop, RouteInfo
 from twinroute.settings import fill_live_settings
 
 
@@ -98,8 +98,9 @@ class RouterApi(ABC):
     def _read_neighbors(self, out: Any, room: int) -> int:
         return int(self.native.lib.tr_neighbors_read(self.info.pointer, out, room))
 
-    def _read_hops(self, addresses: Any, count: int, out: Any) -> None:
-        self.native.lib.tr_routes_lookup(self.info.pointer, addresses, count, out)
+    def _read_hops(self, addresses: Any, count: int, out: Any, room: int) -> int:
+        lookup = self.native.lib.tr_routes_lookup
+        return int(lookup(self.info.pointer, addresses, count, out, room))
 
     def _read_table_info(self, out: Any) -> None:
         self.native.lib.tr_router_table_info(self.info.pointer, out)
@@ -138,16 +139,21 @@ class RouterApi(ABC):
     def route_add(
         self,
         to: str | IPv4Network,
-        via: str | IPv4Address | None = None,
+        via: Gateways | None = None,
         port: str | None = None,
         *,
         kind: str = "via",
         preference: int = 20,
+        mtu: int = 0,
     ) -> None:
-        """Add or replace a route; `kind` is via, blackhole, unreachable or prohibit."""
+        """Add or replace a route; `kind` is via, blackhole, unreachable or prohibit.
+
+        via: one gateway, or up to 16 that share the flows. port: where all of them are.
+        mtu: bytes of the IP packets that may go this way; 0 for as long as the port sends.
+        """
         if port is not None:
             self._port_index(port)
-        fields: dict[str, Any] = {"via": via, "port": port, "kind": kind}
+        fields: dict[str, Any] = {"via": via, "port": port, "kind": kind, "mtu": mtu}
         fields |= {"preference": preference, "source": self.native.lib.TR_SOURCE_API}
         self.routes_apply(routes.change(self.native, self.info.ports, to, **fields))
 
@@ -182,13 +188,13 @@ class RouterApi(ABC):
     ) -> int:
         """Read routes from a file, all or none; return how many there are.
 
-        A line is `PREFIX/LEN [via GATEWAY] [dev PORT]`; those without a target take `via` in turn.
-        InputError names the line that is wrong.
+        A line is `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES]`; those without a target take
+        `via` in turn. InputError names the line that is wrong.
         """
-        text = _read_file(path)
+        text = routes.read_file(path)
         changes = self.routes_parse(text, str(path), via=via, preference=preference)
         self._post_checked(changes)
-        return len(changes)
+        return len(routes.starts(self.native, changes["route"]))
 
     def routes_parse(
         self,
@@ -238,13 +244,16 @@ class RouterApi(ABC):
         source = self.native.lib.TR_SOURCE_CONFIG
         changes = []
         for route in config.routes:
-            fields = {name: getattr(route, name) for name in ("via", "port", "kind", "preference")}
+            names = ("via", "port", "kind", "preference", "mtu")
+            fields = {name: getattr(route, name) for name in names}
             keys = (self.native, self.info.ports, route.to)
             changes.append(routes.change(*keys, **fields, source=source))
         yield routes.joined(changes)
         for file in config.route_files:
             options: dict[str, Any] = {"via": file.via, "preference": file.preference}
-            yield self.routes_parse(_read_file(file.path), str(file.path), source=source, **options)
+            yield self.routes_parse(
+                routes.read_file(file.path), str(file.path), source=source, **options
+            )
 
     def configure(self, config: Config) -> None:
         """Set the neighbours and routes of a configuration in a router that has none yet."""
@@ -256,10 +265,14 @@ class RouterApi(ABC):
     def routes(self, *, all: bool = False) -> list[RouteInfo]:
         """Return the best route of each prefix (or every one), sorted by prefix and length."""
         rows = self.routes_array(all=all)
-        return [routes.route_info(self.native, self.info.ports, row) for row in rows]
+        return list(routes.route_infos(self.native, self.info.ports, rows))
 
     def routes_array(self, *, all: bool = False) -> Array:
-        """Return what routes() does as an array with the fields of struct tr_route."""
+        """Return what routes() does as an array with the fields of struct tr_route.
+
+        A route with several gateways has a row of kind TR_ROUTE_MORE for each but the first, and
+        one with an MTU a row of kind TR_ROUTE_MTU behind them.
+        """
         self._at_rest("routes")
         ffi = self.native.ffi
         count = self._read_routes(ffi.NULL, 0, all)
@@ -275,19 +288,30 @@ class RouterApi(ABC):
 
     def lookup(self, addresses: Sequence[str | IPv4Address | int] | str) -> list[Hop]:
         """Look addresses up in the active table, as the fast path does."""
-        rows = self.lookup_array(routes.addresses_of(addresses))
-        return [routes.hop_info(self.native, self.info.ports, row) for row in rows]
+        rows = self._lookup_rows(routes.addresses_of(addresses))
+        return list(routes.hop_infos(self.native, self.info.ports, rows))
 
     def lookup_array(self, addresses: npt.NDArray[np.uint32]) -> Array:
-        """Look up an array of addresses (host order): an array with the fields of a route."""
+        """Look up an array of addresses (host order): an array with the fields of a route.
+
+        It has a row for each address: of several gateways the first.
+        """
+        rows = self._lookup_rows(routes.addresses_of(addresses))
+        return rows[routes.starts(self.native, rows)]
+
+    def _lookup_rows(self, addresses: npt.NDArray[np.uint32]) -> Array:
         self._at_rest("lookup")
-        addresses = routes.addresses_of(addresses)
-        rows = np.zeros(len(addresses), routes.ROUTE)
-        if len(rows):
-            ffi = self.native.ffi
+        ffi, room = self.native.ffi, len(addresses)
+        while True:
+            rows = np.zeros(room, routes.ROUTE)
+            if not room:
+                return rows
             out = ffi.cast("struct tr_route *", ffi.from_buffer(rows, require_writable=True))
-            self._read_hops(ffi.from_buffer("uint32_t[]", addresses), len(rows), out)
-        return rows
+            c_addresses = ffi.from_buffer("uint32_t[]", addresses)
+            found = self._read_hops(c_addresses, len(addresses), out, room)
+            if found <= room:
+                return rows[:found]
+            room = found
 
     def table_info(self) -> TableInfo:
         """Return the state of the tables."""
@@ -362,10 +386,3 @@ class RouterApi(ABC):
         self._at_rest("held")
         units = [unit] if unit is not None else list(range(self.info.units))
         return sum(self._read_held(number) for number in units)
-
-
-def _read_file(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a route file: {error.strerror}") from None

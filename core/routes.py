@@ -2,9 +2,11 @@
 """Routes between Python and a router: one by one, in bulk as NumPy arrays, and from text."""
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
+from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from twinroute.native import Native
 
 SETTABLE = ("via", "blackhole", "unreachable", "prohibit")
 
-# struct tr_route, and struct tr_route_change, as rows of an array.
+# struct tr_route, and struct tr_route_change, as rows of an array. A route with several gateways is
+# as many rows: the first of kind via, those behind it of kind more. One with an MTU has a row of
+# kind mtu behind these, and it is in the place of the gateway.
 ROUTE = np.dtype(
     {
         "names": ["prefix", "gateway", "port", "bits", "kind", "source", "preference"],
@@ -29,9 +33,23 @@ CHANGE = np.dtype({"names": ["route", "add"], "formats": [ROUTE, "?"], "itemsize
 Array = npt.NDArray[Any]
 
 
+Gateways = str | IPv4Address | Sequence[str | IPv4Address]
+
+
+@dataclass(frozen=True)
+class Path:
+    """One of the gateways that a route leads to."""
+
+    via: IPv4Address
+    port: str
+
+
 @dataclass(frozen=True)
 class RouteInfo:
-    """A route of the table."""
+    """A route of the table.
+
+    via, port: of the first of `paths`, which has every gateway. mtu: 0 for that of the port.
+    """
 
     to: IPv4Network
     kind: str
@@ -39,15 +57,21 @@ class RouteInfo:
     port: str | None
     source: str
     preference: int
+    mtu: int = 0
+    paths: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Hop:
-    """What the active table does with an address."""
+    """What the active table does with an address.
+
+    via, port: of the first of `paths`, which has every gateway that packets may take now.
+    """
 
     kind: str
     via: IPv4Address | None
     port: str | None
+    paths: tuple[Path, ...] = ()
 
 
 def check_layout(native: Native) -> None:
@@ -74,30 +98,38 @@ def change(
     ports: Sequence[str],
     to: str | IPv4Network,
     *,
-    via: str | IPv4Address | None,
+    via: Gateways | None,
     port: str | None,
     kind: str,
     preference: int,
     source: int,
+    mtu: int = 0,
     add: bool = True,
 ) -> Array:
     """Make one change of the routing table; `ports`: the names of the router's."""
     network = IPv4Network(to)
+    gateways = [via] if isinstance(via, str | IPv4Address) else list(via or ())
     if kind not in SETTABLE:
         raise ValueError(f'kind="{kind}": expected one of {", ".join(SETTABLE)}')
     if not add:
-        kind, via, port = "blackhole", None, None  # what does not count in a deletion is valid
-    elif (kind == "via") != (via is not None):
+        kind, gateways, port, mtu = "blackhole", [], None, 0  # what does not count is valid
+    elif (kind == "via") != bool(gateways) or (mtu and not gateways):
         raise ValueError(f"route {network}: a route of kind via, and no other, has a gateway")
     if not 0 <= preference <= 255:
         raise ValueError(f"preference={preference}: expected 0 to 255")
-    changes = np.zeros(1, CHANGE)
+    if not 0 <= mtu <= 65535:
+        raise ValueError(f"mtu={mtu}: expected 68 to 65535, or 0 for that of the port")
+    values = [int(IPv4Address(gateway)) for gateway in gateways] or [0]
+    changes = np.zeros(len(values) + bool(mtu), CHANGE)
     route = changes["route"]
     route["prefix"] = int(network.network_address)
     route["bits"] = network.prefixlen
-    route["gateway"] = int(IPv4Address(via)) if via is not None else 0
+    route["gateway"] = [*values, mtu] if mtu else values
     route["port"] = native.lib.TR_NO_PORT if port is None else ports.index(port)
     route["kind"] = {text: number for number, text in native.route_kinds.items()}[kind]
+    route["kind"][1:] = native.lib.TR_ROUTE_MORE
+    if mtu:
+        route["kind"][-1] = native.lib.TR_ROUTE_MTU
     route["source"] = source
     route["preference"] = preference
     changes["add"] = add
@@ -148,6 +180,26 @@ def joined(changes: Sequence[Array]) -> Array:
     return out
 
 
+def starts(native: Native, rows: Array) -> npt.NDArray[np.intp]:
+    """Return where each route begins in an array of ROUTE."""
+    more, mtu = native.lib.TR_ROUTE_MORE, native.lib.TR_ROUTE_MTU
+    return np.flatnonzero((rows["kind"] != more) & (rows["kind"] != mtu))
+
+
+def split(native: Native, rows: Array) -> Iterator[Array]:
+    """Yield the rows of each route in an array of ROUTE."""
+    for begin, end in pairwise([*starts(native, rows).tolist(), len(rows)]):
+        yield rows[begin:end]
+
+
+def read_file(path: str | FilePath) -> bytes:
+    """Read the text of a route file; InputError if that cannot be."""
+    try:
+        return FilePath(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected a route file: {error.strerror}") from None
+
+
 def parse(
     native: Native,
     router: Any,
@@ -192,23 +244,46 @@ def parse(
 
 
 def describe(native: Native, ports: Sequence[str], row: Any) -> str:
-    """Write a route of a change as a person would."""
-    route = route_info(native, ports, row["route"])
-    via = f" via {route.via}" if route.via else ""
-    port = f" dev {route.port}" if route.port else ""
-    return f"{'' if route.kind == 'via' else route.kind + ' '}{route.to}{via}{port}"
+    """Write a row of a change as a person would."""
+    route = row["route"]
+    if route["kind"] == native.lib.TR_ROUTE_MTU:
+        return f"{_network(route)} mtu {route['gateway']}"
+    hop = _hop(native, ports, route.reshape(1))
+    via = f" via {hop.via}" if hop.via else ""
+    port = f" dev {hop.port}" if hop.port else ""
+    kind = "" if hop.via else f"{hop.kind} "
+    return f"{kind}{_network(route)}{via}{port}"
 
 
-def route_info(native: Native, ports: Sequence[str], row: Any) -> RouteInfo:
-    """Make a RouteInfo of a row of an array of ROUTE."""
-    hop = hop_info(native, ports, row)
-    network = IPv4Network((int(row["prefix"]), int(row["bits"])))
-    source = native.route_sources.get(int(row["source"]), "?")
-    return RouteInfo(network, hop.kind, hop.via, hop.port, source, int(row["preference"]))
+def route_infos(native: Native, ports: Sequence[str], rows: Array) -> Iterator[RouteInfo]:
+    """Yield a RouteInfo for each route of an array of ROUTE."""
+    for some in split(native, rows):
+        row, mtu = some[0], 0
+        if some[-1]["kind"] == native.lib.TR_ROUTE_MTU:
+            some, mtu = some[:-1], int(some[-1]["gateway"])
+        hop = _hop(native, ports, some)
+        source = native.route_sources.get(int(row["source"]), "?")
+        values = (hop.kind, hop.via, hop.port, source, int(row["preference"]), mtu)
+        yield RouteInfo(_network(row), *values, hop.paths)
 
 
-def hop_info(native: Native, ports: Sequence[str], row: Any) -> Hop:
-    """Make a Hop of a row of an array of ROUTE."""
-    kind, port = int(row["kind"]), int(row["port"])
-    via = IPv4Address(int(row["gateway"])) if kind == native.lib.TR_ROUTE_VIA else None
-    return Hop(native.route_kinds[kind], via, ports[port] if port < len(ports) else None)
+def hop_infos(native: Native, ports: Sequence[str], rows: Array) -> Iterator[Hop]:
+    """Yield a Hop for each address of what tr_routes_lookup() has found."""
+    for some in split(native, rows):
+        yield _hop(native, ports, some)
+
+
+def _network(row: Any) -> IPv4Network:
+    return IPv4Network((int(row["prefix"]), int(row["bits"])))
+
+
+def _hop(native: Native, ports: Sequence[str], rows: Array) -> Hop:
+    kind, port = int(rows[0]["kind"]), int(rows[0]["port"])
+    name = ports[port] if port < len(ports) else None
+    if kind not in (native.lib.TR_ROUTE_VIA, native.lib.TR_ROUTE_MORE):
+        return Hop(native.route_kinds[kind], None, name)
+    paths = tuple(
+        Path(IPv4Address(gateway), ports[number] if number < len(ports) else "?")
+        for gateway, number in zip(rows["gateway"].tolist(), rows["port"].tolist(), strict=True)
+    )
+    return Hop(native.route_kinds[kind], paths[0].via, name, paths)

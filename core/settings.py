@@ -17,7 +17,10 @@ LIVE_SETTINGS = (
 
 
 def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
-    """Fill a struct tr_config from a checked configuration; hz: of the backend's clock."""
+    """Fill a struct tr_config from a checked configuration; hz: of the backend's clock.
+
+    Where the configuration has no hash_seed the backend has to set one.
+    """
     fast, slow = config.fast_path, config.slow_path
     out.ports = len(config.ports)
     for index, (name, port) in enumerate(config.ports.items()):
@@ -29,6 +32,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.rebatch_cycles = round(fast.rebatch_us * hz / 1_000_000)
     out.tx_buffer = fast.tx_buffer
     out.tx_flush_cycles = round(fast.tx_flush_us * hz / 1_000_000)
+    out.hash_seed = fast.hash_seed or 0
     out.punt_ring = slow.punt_ring
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending

@@ -189,7 +189,7 @@ class RouterCompleter(Completer):
         elif path == ("route", "add") and len(before) == len(path):
             yield from control_commands.KINDS
         elif path == ("route", "add"):
-            yield from (word for word in ("via", "dev") if word not in before)
+            yield from _route_words(before)
 
     def _known(self, kind: str) -> Iterator[str]:
         """Yield what the router has of a kind."""
@@ -202,6 +202,15 @@ class RouterCompleter(Completer):
         else:
             params = {"all": True, "source": "api"} if kind == "added" else {}
             yield from (route["to"] for route in self._ask("show.routes", **params))
+
+
+def _route_words(before: list[str]) -> Iterator[str]:
+    """Yield what may follow in a route: gateways come first."""
+    given = [word for word in ("dev", "mtu") if word in before]
+    if before[-1] != "mtu":
+        yield from (word for word in ("dev", "mtu") if word not in given)
+        if not given:
+            yield "via"
 
 
 def _user_history() -> History:

@@ -14,6 +14,7 @@ struct question {
 	uint64_t room;
 	bool all;
 	const uint32_t *addresses;
+	uint64_t address_count;
 	uint64_t answer;
 };
 
@@ -37,8 +38,8 @@ static void answer(void *argument)
 			tr_neighbors_read(question->router, question->out, question->room);
 		break;
 	case LOOKUP:
-		tr_routes_lookup(question->router, question->addresses, question->room,
-			question->out);
+		question->answer = tr_routes_lookup(question->router, question->addresses,
+			question->address_count, question->out, question->room);
 		break;
 	}
 }
@@ -92,12 +93,19 @@ uint64_t tr_engine_neighbors_read(struct io_env *env, struct tr_neighbor_info *o
 	return question.answer;
 }
 
-void tr_engine_routes_lookup(struct io_env *env, const uint32_t *addresses, uint64_t n,
-	struct tr_route *out)
+uint64_t tr_engine_routes_lookup(struct io_env *env, const uint32_t *addresses, uint64_t n,
+	struct tr_route *out, uint64_t room)
 {
-	struct question question = {.about = LOOKUP, .out = out, .room = n, .addresses = addresses};
+	struct question question = {
+		.about = LOOKUP,
+		.out = out,
+		.room = room,
+		.addresses = addresses,
+		.address_count = n,
+	};
 
 	ask(env, &question);
+	return question.answer;
 }
 
 int tr_engine_unit_info(const struct io_env *env, uint32_t index, struct tr_dpdk_unit_info *out)

@@ -175,9 +175,9 @@ class Engine(RouterApi):
         with self._lock:
             return int(lib.tr_engine_neighbors_read(self._open(), out, room))
 
-    def _read_hops(self, addresses: Any, count: int, out: Any) -> None:
+    def _read_hops(self, addresses: Any, count: int, out: Any, room: int) -> int:
         with self._lock:
-            lib.tr_engine_routes_lookup(self._open(), addresses, count, out)
+            return int(lib.tr_engine_routes_lookup(self._open(), addresses, count, out, room))
 
     def _read_table_info(self, out: Any) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A router's configuration as the C structs that an engine is made from."""
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def engine_config(config: Config) -> Any:
     out = ffi.new("struct tr_dpdk_config *")
     out.buffers = buffers_of(config)
     fill_config(NATIVE, config, lib.tr_dpdk_hz(), out.config)
+    if config.fast_path.hash_seed is None:
+        out.config.hash_seed = secrets.randbits(64)
     for index, name in enumerate(config.ports):
         device, settings = out.port[index], config.dpdk.port[name]
         device.device = settings.device.encode()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A router of a bench, and its ports."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -187,6 +188,12 @@ class Router(RouterApi):
         return int(busy[0]), int(now[0])
 
 
+def _hash_seed(world: World) -> int:
+    """Return a number that the world's seed decides, another one for each of its routers."""
+    text = f"hash_seed {world.seed} {len(world.routers)}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+
 def add_router(
     world: World,
     config: Config,
@@ -198,6 +205,8 @@ def add_router(
     """Add a router to a world, with the routes and neighbours of its configuration."""
     world.at_rest("router")
     settings = sim_router(config, profile)
+    if config.fast_path.hash_seed is None:
+        settings.config.hash_seed = _hash_seed(world)
     settings.guard_tables = guard_tables
     settings.no_buffer_ppm = millionths(faults.no_buffer, "no_buffer")
     settings.ring_full_ppm = millionths(faults.ring_full, "ring_full")

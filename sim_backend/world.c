@@ -28,10 +28,11 @@ void tr_world_free(struct tr_world *world)
 	assert(!world->running);
 	// What a core put into a ring ahead of the world is to be seen now, by whoever frees it.
 	world->now_ps = TR_SIM_NEVER;
-	for (uint32_t i = 0; i < world->routers; i++)
-		tr_env_free(world->router[i]);
+	// Frames that wait for a wire are still in the account of their router.
 	for (uint32_t i = 0; i < world->links; i++)
 		tr_link_free(world->link[i]);
+	for (uint32_t i = 0; i < world->routers; i++)
+		tr_env_free(world->router[i]);
 	for (uint32_t i = 0; i < world->stations; i++)
 		tr_station_free(world->station[i]);
 	assert(world->stock.in_use == 0);

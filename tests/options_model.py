@@ -67,7 +67,7 @@ def _way(address: IPv4Address) -> tuple[str, IPv4Address | None]:
         return "martian", None
     if any(address in net for net in SUBNETS.values()):
         return "out", address
-    via = next((via for net, via in ROUTES.items() if address in net), None)
+    via = next((IPv4Address(via[0]) for net, via in ROUTES.items() if address in net), None)
     return ("out", via) if via else ("none", None)
 
 

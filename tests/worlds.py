@@ -17,6 +17,7 @@ G1, G2, G3 = "10.1.0.254", "10.2.0.254", "10.3.0.254"
 R1, R2, R3 = "10.1.0.1", "10.2.0.1", "10.3.0.1"
 A1 = "198.18.0.1"  # reached by G2
 B1 = "198.19.0.1"  # reached by G3
+C1 = "198.20.0.1"  # reached by G2 or G3, with the route GROUP
 U = "10.99.0.1"  # no route
 
 BASE = """
@@ -74,6 +75,12 @@ group = "239.1.1.1"
 from = "p1"
 to = ["p2", "p3"]
 """
+GROUP = f"""
+[[route]]
+to = "198.20.0.0/16"
+via = ["{G2}", "{G3}"]
+"""
+HASH_SEED = 20  # of tests that say by which of them a flow leaves
 
 RESOLVED = {
     "p1": {H1: h1, G1: g1},

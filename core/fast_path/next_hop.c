@@ -2,7 +2,8 @@
 // Fifth on the packet's way: do what the route says. Routes that are not a known neighbour carry a
 // verdict (own address, no route, blackhole, ...), so there is no second classification. TTL is
 // looked at only now: a packet for the router itself may arrive with TTL 1 (RFC 1812 4.2.2.9). A
-// packet that leaves is untouched: the slow path answers for it as it came.
+// packet that leaves is untouched: the slow path answers for it as it came. Of several next hops a
+// flow takes one; only the lanes of such routes pay for the choice.
 #include "fast_path/fast_unit.h"
 #include "formats/checksum.h"
 #include "formats/ethernet.h"
@@ -19,6 +20,23 @@ static uint16_t judge(const struct tr_next_hop *hop, const struct ipv4_header *i
 	return TR_VERDICT_LIVE;
 }
 
+// The next hop of several that the lane's flow takes (RFC 2991).
+static const struct tr_next_hop *choose(struct tr_fast_unit *unit, struct tr_batch *batch,
+	unsigned lane)
+{
+	const struct tr_fib *fib = unit->fib;
+	const struct tr_next_hop *group = &fib->hops[batch->hop[lane]];
+	const uint8_t *ip = batch->frame[lane] + ETHER_HEADER_BYTES;
+	uint64_t flow = tr_flow_hash(&fib->flow, (const struct ipv4_header *)ip);
+	const struct tr_next_hop *hop;
+
+	io_cost_touch(unit->core, &fib->hops[group->list], sizeof(*hop));
+	batch->hop[lane] = tr_multipath_choose(fib->hops, group, flow);
+	hop = &fib->hops[batch->hop[lane]];
+	io_cost_touch(unit->core, hop, sizeof(*hop));
+	return hop;
+}
+
 void tr_next_hop(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
@@ -33,8 +51,14 @@ void tr_next_hop(void *state, struct tr_batch *batch)
 		io_cost_touch(unit->core, hop, sizeof(*hop));
 		verdict = judge(hop, ip, batch->bytes[lane]);
 		if (verdict != TR_VERDICT_LIVE) {
-			tr_batch_leave(batch, lane, verdict);
-			continue;
+			if (verdict == TR_VERDICT_GROUP) {
+				hop = choose(unit, batch, lane);
+				verdict = judge(hop, ip, batch->bytes[lane]);
+			}
+			if (verdict != TR_VERDICT_LIVE) {
+				tr_batch_leave(batch, lane, verdict);
+				continue;
+			}
 		}
 		memcpy(frame, hop->macs, sizeof(hop->macs));
 		ip->ttl--;

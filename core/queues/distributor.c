@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: MIT
 // Transmit rebatching, the last thing that happens to a forwarded packet: collect per egress port,
-// send a full buffer at once, send a waiting one when its time is over. What the port does not take
-// is dropped here: a full queue never blocks the unit.
+// send a full buffer at once, send a waiting one when its time is over. A full queue never blocks
+// the unit. While a port takes all, packets leave in the order in which they came, and nobody looks
+// at their precedence. Once it does not, a buffer is sorted before it is offered: higher precedence
+// first, each in its order, so flows stay in order (RFC 2474 4.2.2.2, RFC 1812 5.3.3.1). What the
+// port then leaves is dropped, routine packets and the lowest beyond a bound, or offered again.
 #include "queues/distributor.h"
+#include "formats/ethernet.h"
+#include "formats/ipv4.h"
 #include "queues/count.h"
 #include "reasons.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define PRECEDENCES 8
+#define PRECEDENCE_HIGHEST 7
+#define KEPT_MAX (TR_BATCH_MAX / 2) // as many again can come before the next offer
+#define COLLECT_MIN 32              // packets between two offers to a congested port
+#define RETRIES_PER_S 50000         // at first,
+#define RETRIES_PER_S_MIN 1000      // and when the port has taken nothing for long
 
 int tr_distributor_init(struct tr_distributor *distributor, const struct tr_config *config,
 	struct io_core *core, struct io_port **ports, uint16_t tx_queue,
@@ -21,9 +34,15 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 		.tx_queue = tx_queue,
 		.size = config->tx_buffer,
 		.flush_cycles = config->tx_flush_cycles,
+		.retry_cycles_min = io_cycles_hz(core) / RETRIES_PER_S + 1,
+		.retry_cycles_max = io_cycles_hz(core) / RETRIES_PER_S_MIN + 1,
 		.queue = calloc(config->ports, sizeof(*distributor->queue)),
 	};
-	return distributor->queue ? 0 : -ENOMEM;
+	if (!distributor->queue)
+		return -ENOMEM;
+	for (uint32_t port = 0; port < config->ports; port++)
+		distributor->queue[port].full = distributor->size;
+	return 0;
 }
 
 void tr_distributor_fini(struct tr_distributor *distributor)
@@ -50,28 +69,114 @@ static void drop(struct tr_distributor *distributor, struct pkt **pkts, unsigned
 	pkt_free_bulk(pkts, n);
 }
 
-static void flush(struct tr_distributor *distributor, uint32_t port)
+// The three bits that class selectors have in the place of the old precedence. What is not IP is
+// the link's own business, without which no packet goes (ARP).
+static uint8_t precedence_of(const struct pkt *pkt)
+{
+	const struct ether_header *ether = (const struct ether_header *)pkt_data(pkt);
+	const struct ipv4_header *ip = (const struct ipv4_header *)(ether + 1);
+
+	if (pkt_bytes(pkt) < ETHER_HEADER_BYTES + IPV4_HEADER_BYTES ||
+		ether->type_be != be16(ETHER_TYPE_IPV4))
+		return PRECEDENCE_HIGHEST;
+	return ip->dscp_ecn >> 5;
+}
+
+// Higher precedence first, each in its order: a counting sort.
+static void sort(struct tr_distributor_queue *queue)
+{
+	struct pkt *pkt[TR_BATCH_MAX];
+	uint8_t precedence[TR_BATCH_MAX];
+	uint32_t place[PRECEDENCES + 1] = {0}; // place[p]: where the next of precedence 7 - p goes
+
+	for (uint32_t i = 0; i < queue->count; i++) {
+		pkt[i] = queue->pkt[i];
+		precedence[i] = i < queue->kept ? queue->precedence[i] : precedence_of(pkt[i]);
+		place[PRECEDENCE_HIGHEST - precedence[i] + 1]++;
+	}
+	for (unsigned p = 1; p < PRECEDENCES; p++)
+		place[p] += place[p - 1];
+	for (uint32_t i = 0; i < queue->count; i++) {
+		uint32_t to = place[PRECEDENCE_HIGHEST - precedence[i]]++;
+		queue->pkt[to] = pkt[i];
+		queue->precedence[to] = precedence[i];
+	}
+	queue->kept = queue->count;
+}
+
+// Offers the buffer to the port. Returns how many it took, which have left the buffer.
+static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
 {
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 	struct tr_counters *counters = distributor->counters;
-	unsigned n = queue->count;
-	unsigned taken = 0;
+	uint32_t n = queue->count;
 	uint64_t bytes = 0;
+	uint32_t taken;
 
-	queue->count = 0;
-	if (!io_link_up(distributor->ports[port])) {
-		drop(distributor, queue->pkt, n, TR_DROP_PORT_DOWN);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		bytes += pkt_bytes(queue->pkt[i]);
 	taken = io_tx_burst(distributor->core, distributor->ports[port], distributor->tx_queue,
 		queue->pkt, n);
-	for (unsigned i = taken; i < n; i++)
+	for (uint32_t i = taken; i < n; i++)
 		bytes -= pkt_bytes(queue->pkt[i]);
 	tr_count(&counters->sent[port], taken);
 	tr_count(&counters->sent_bytes[port], bytes);
-	drop(distributor, queue->pkt + taken, n - taken, TR_DROP_TX_FULL);
+	queue->count = n - taken;
+	return taken;
+}
+
+// The port has left packets: the front of the buffer holds those that it took.
+static void keep(struct tr_distributor *distributor, struct tr_distributor_queue *queue,
+	uint32_t taken)
+{
+	uint32_t left = queue->count;
+	uint32_t kept = 0;
+
+	memmove(queue->pkt, queue->pkt + taken, left * sizeof(queue->pkt[0]));
+	if (queue->is_congested)
+		memmove(queue->precedence, queue->precedence + taken, left);
+	else
+		sort(queue);
+	while (kept < left && kept < KEPT_MAX && queue->precedence[kept])
+		kept++;
+	drop(distributor, queue->pkt + kept, left - kept, TR_DROP_TX_FULL);
+	queue->count = queue->kept = kept;
+	queue->full = distributor->size;
+	if (kept) {
+		uint32_t more = distributor->size > COLLECT_MIN ? distributor->size : COLLECT_MIN;
+		queue->full = kept + more < TR_BATCH_MAX ? kept + more : TR_BATCH_MAX;
+	}
+	if (taken || !queue->is_congested)
+		queue->retry_cycles = distributor->retry_cycles_min;
+	else if (queue->retry_cycles < distributor->retry_cycles_max)
+		queue->retry_cycles *= 2;
+	queue->due_cycles = io_cycles(distributor->core) + queue->retry_cycles;
+	queue->is_congested = true;
+}
+
+// Returns how many packets have left the buffer.
+static unsigned flush(struct tr_distributor *distributor, uint32_t port)
+{
+	struct tr_distributor_queue *queue = &distributor->queue[port];
+	uint32_t n = queue->count;
+	uint32_t taken = 0;
+
+	if (!io_link_up(distributor->ports[port])) {
+		drop(distributor, queue->pkt, n, TR_DROP_PORT_DOWN);
+		queue->count = 0;
+	} else {
+		if (queue->is_congested)
+			sort(queue);
+		taken = offer(distributor, port);
+	}
+	if (queue->count) {
+		keep(distributor, queue, taken);
+		return n - queue->count;
+	}
+	queue->is_congested = false;
+	queue->kept = 0;
+	queue->full = distributor->size;
+	return n;
 }
 
 void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *pkt)
@@ -79,9 +184,9 @@ void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, stru
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 
 	if (queue->count == 0)
-		queue->first_cycles = io_cycles(distributor->core);
+		queue->due_cycles = io_cycles(distributor->core) + distributor->flush_cycles;
 	queue->pkt[queue->count++] = pkt;
-	if (queue->count >= distributor->size) {
+	if (queue->count >= queue->full) {
 		tr_count(&distributor->counters->flushes_full, 1);
 		flush(distributor, port);
 	}
@@ -89,31 +194,32 @@ void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, stru
 
 unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now)
 {
-	unsigned sent = 0;
+	unsigned left = 0;
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
-		struct tr_distributor_queue *queue = &distributor->queue[port];
+		const struct tr_distributor_queue *queue = &distributor->queue[port];
 
-		if (queue->count == 0 || now - queue->first_cycles < distributor->flush_cycles)
+		if (queue->count == 0 || now < queue->due_cycles)
 			continue;
-		sent += queue->count;
 		tr_count(&distributor->counters->flushes_timeout, 1);
-		flush(distributor, port);
+		left += flush(distributor, port);
 	}
-	return sent;
+	return left;
 }
 
 unsigned tr_distributor_flush_all(struct tr_distributor *distributor)
 {
-	unsigned sent = 0;
+	unsigned left = 0;
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
-		if (distributor->queue[port].count == 0)
+		const struct tr_distributor_queue *queue = &distributor->queue[port];
+
+		if (queue->count == 0 ||
+			(queue->kept && io_cycles(distributor->core) < queue->due_cycles))
 			continue;
-		sent += distributor->queue[port].count;
-		flush(distributor, port);
+		left += flush(distributor, port);
 	}
-	return sent;
+	return left;
 }
 
 uint64_t tr_distributor_deadline(const struct tr_distributor *distributor)
@@ -122,10 +228,9 @@ uint64_t tr_distributor_deadline(const struct tr_distributor *distributor)
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
 		const struct tr_distributor_queue *queue = &distributor->queue[port];
-		uint64_t due = queue->first_cycles + distributor->flush_cycles;
 
-		if (queue->count && due < deadline)
-			deadline = due;
+		if (queue->count && queue->due_cycles < deadline)
+			deadline = queue->due_cycles;
 	}
 	return deadline;
 }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 // The distributor: a buffer per egress port that collects the packets of many bursts into full
 // transmit calls. A buffer is sent when it is full, or when its first packet has waited
-// `flush_cycles`. One distributor belongs to one unit; both fast and slow path use it.
+// `flush_cycles`. Of a port that takes less than it is offered, packets with a precedence stay in
+// the buffer and are offered again, the highest first; routine ones are lost (RFC 2474 4.2.2.2).
+// One distributor belongs to one unit; both fast and slow path use it.
 #pragma once
 #include "backend.h"
 
 struct tr_distributor_queue {
 	uint32_t count;
-	uint64_t first_cycles; // when the oldest packet came
+	uint32_t full;       // sent at once when it holds so many
+	uint32_t kept;       // of them, from the front: were offered before; in order of precedence
+	bool is_congested;   // the port did not take all that it was offered last
+	uint64_t due_cycles; // when it is sent though it is not full
+	uint64_t retry_cycles;            // congested: how long until the next offer
+	uint8_t precedence[TR_BATCH_MAX]; // of those kept
 	struct pkt *pkt[TR_BATCH_MAX];
 };
 
@@ -19,6 +26,8 @@ struct tr_distributor {
 	uint16_t tx_queue; // the unit's number
 	uint32_t size;     // packets a queue collects
 	uint64_t flush_cycles;
+	uint64_t retry_cycles_min; // doubles up to the most while a port takes nothing
+	uint64_t retry_cycles_max;
 	struct tr_distributor_queue *queue; // port_count
 };
 
@@ -30,7 +39,8 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 void tr_distributor_fini(struct tr_distributor *distributor);
 // Takes the packet; sends the port's buffer when that fills it.
 void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *pkt);
-// Sends the buffers whose time has come. Returns the number of packets that left them.
+// Sends the buffers whose time has come, or all but those of congested ports whose time has not.
+// Returns the number of packets that left them, by the port or for ever.
 unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now);
 unsigned tr_distributor_flush_all(struct tr_distributor *distributor);
 // When flush_due has something to do next; UINT64_MAX: never.

@@ -99,7 +99,7 @@ static void truncated(struct tr_slow_path *slow, struct pkt *pkt)
 static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, be32(ip->destination_be));
+	const struct tr_next_hop *hop = tr_tables_route(slow->tables, ip);
 	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST;
 	uint32_t source = be32(ip->source_be);
 

@@ -81,7 +81,7 @@ static bool make_header(struct reply *reply, const struct tr_fragment *first)
 static void plan(struct tr_slow_path *slow, struct reply *reply)
 {
 	uint32_t source = be32(slow_ip(reply->request)->source_be);
-	uint32_t mtu = tr_tables_lookup(slow->tables, source)->mtu;
+	uint32_t mtu = tr_tables_route_own(slow->tables, source)->mtu;
 
 	if (mtu < IPV4_MTU_MIN) // no way back: each fragment will find out
 		mtu = IPV4_MTU_MIN;

@@ -115,7 +115,7 @@ void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
 	uint32_t destination = be32(ip->destination_be);
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, destination);
+	const struct tr_next_hop *hop = tr_tables_route_own(slow->tables, destination);
 	uint32_t neighbor = neighbor_of(hop, destination);
 	const uint8_t *mac;
 
@@ -147,6 +147,5 @@ void tr_slow_resume(struct tr_slow_path *slow, struct pkt *pkt)
 	else if (ipv4_header_bytes(slow_ip(pkt)) > IPV4_HEADER_BYTES)
 		tr_slow_options(slow, pkt);
 	else
-		tr_slow_route(slow, pkt,
-			tr_tables_lookup(slow->tables, be32(slow_ip(pkt)->destination_be)));
+		tr_slow_route(slow, pkt, tr_tables_route(slow->tables, slow_ip(pkt)));
 }

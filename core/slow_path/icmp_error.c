@@ -81,7 +81,7 @@ static enum tr_icmp_kind kind_of(uint8_t type)
 // kinds of next hop.
 static const struct tr_next_hop *way_back(const struct tr_slow_path *slow, uint32_t source)
 {
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, source);
+	const struct tr_next_hop *hop = tr_tables_route_own(slow->tables, source);
 
 	if (!ipv4_is_unicast(source))
 		return NULL;

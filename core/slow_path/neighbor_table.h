@@ -46,6 +46,8 @@ struct tr_neighbors {
 void tr_neighbor_set_state(struct tr_neighbors *neighbors, struct tr_neighbor *entry,
 	enum tr_neighbor_state state);
 void tr_neighbor_remove(struct tr_neighbors *neighbors, struct tr_neighbor *entry);
+// An unreachable neighbour that is given up may be tried anew.
+void tr_neighbor_forget(struct tr_slow_path *slow, struct tr_neighbor *entry);
 struct pkt *tr_neighbor_pop(struct tr_neighbors *neighbors, struct tr_neighbor *entry);
 
 // neighbor_heap.c: sets, moves or (UINT64_MAX) stops the timer of an entry.

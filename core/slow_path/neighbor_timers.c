@@ -2,7 +2,8 @@
 // What time does to the neighbour table: requests again with growing gaps (RFC 1122 2.3.2.1),
 // giving up, a unicast request when an entry has aged, and forgetting. Also the table as a list,
 // for show. Errors sent from here are routed like any packet and may so come back into the
-// table: an entry is not given up by others while something waits for it.
+// table: an entry is not given up by others while something waits for it. One of several gateways
+// that does not answer gets no packets, so it is asked here until it does.
 #include "slow_path/neighbor_table.h"
 #include <stdlib.h>
 
@@ -20,6 +21,15 @@ void tr_neighbor_ask(struct tr_slow_path *slow, struct tr_neighbor *entry)
 		entry->state == TR_NEIGHBOR_REFRESHING ? entry->mac : NULL);
 }
 
+// Packets go by the other gateways of their routes meanwhile.
+static void ask_anew(struct tr_slow_path *slow, struct tr_neighbor *entry)
+{
+	tr_tables_gateway(slow->tables, entry->port, entry->address, false);
+	entry->requests = 0;
+	tr_neighbor_set_state(slow->neighbors, entry, TR_NEIGHBOR_INCOMPLETE);
+	tr_neighbor_ask(slow, entry);
+}
+
 static void fail(struct tr_slow_path *slow, struct tr_neighbor *entry)
 {
 	struct tr_neighbors *neighbors = slow->neighbors;
@@ -27,6 +37,7 @@ static void fail(struct tr_slow_path *slow, struct tr_neighbor *entry)
 
 	tr_neighbor_set_state(neighbors, entry, TR_NEIGHBOR_FAILED);
 	tr_neighbor_timer(neighbors, entry, io_cycles(slow->core) + neighbors->failed_cycles);
+	tr_tables_gateway(slow->tables, entry->port, entry->address, false);
 	while (entry->count) {
 		// RFC 1812 3.3.2: one of the packets that wait gets the error, not every one. The
 		// packet leaves the queue after it, so that the entry outlives what the error does.
@@ -40,6 +51,7 @@ static void fail(struct tr_slow_path *slow, struct tr_neighbor *entry)
 static void expire(struct tr_slow_path *slow, struct tr_neighbor *entry)
 {
 	struct tr_neighbors *neighbors = slow->neighbors;
+	bool in_group = tr_tables_in_group(slow->tables, entry->port, entry->address);
 
 	switch (entry->state) {
 	case TR_NEIGHBOR_INCOMPLETE:
@@ -59,11 +71,17 @@ static void expire(struct tr_slow_path *slow, struct tr_neighbor *entry)
 			break;
 		}
 		tr_tables_neighbor(slow->tables, entry->port, entry->address, NULL);
-		tr_neighbor_remove(neighbors, entry);
+		if (in_group)
+			ask_anew(slow, entry);
+		else
+			tr_neighbor_remove(neighbors, entry);
 		break;
 	default:
 		assert(entry->state == TR_NEIGHBOR_FAILED);
-		tr_neighbor_remove(neighbors, entry);
+		if (in_group)
+			ask_anew(slow, entry);
+		else
+			tr_neighbor_forget(slow, entry);
 	}
 }
 

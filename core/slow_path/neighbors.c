@@ -128,28 +128,37 @@ void tr_neighbor_remove(struct tr_neighbors *neighbors, struct tr_neighbor *entr
 	neighbors->free = number;
 }
 
-// Gives up an unreachable neighbour, if there is one that nothing is being done with.
-static void evict(struct tr_neighbors *neighbors)
+void tr_neighbor_forget(struct tr_slow_path *slow, struct tr_neighbor *entry)
 {
+	tr_tables_gateway(slow->tables, entry->port, entry->address, true);
+	tr_neighbor_remove(slow->neighbors, entry);
+}
+
+// Gives up an unreachable neighbour, if there is one that nothing is being done with.
+static void evict(struct tr_slow_path *slow)
+{
+	struct tr_neighbors *neighbors = slow->neighbors;
+
 	for (uint32_t i = 0; neighbors->failed && i < neighbors->max; i++) {
 		struct tr_neighbor *entry = &neighbors->entry[neighbors->evicted];
 		neighbors->evicted = (neighbors->evicted + 1) % neighbors->max;
 		if (entry->state == TR_NEIGHBOR_FAILED && entry->count == 0) {
-			tr_neighbor_remove(neighbors, entry);
+			tr_neighbor_forget(slow, entry);
 			return;
 		}
 	}
 }
 
 // A new entry, INCOMPLETE and without a timer; NULL: the table is full.
-static struct tr_neighbor *create(struct tr_neighbors *neighbors, uint16_t port, uint32_t address)
+static struct tr_neighbor *create(struct tr_slow_path *slow, uint16_t port, uint32_t address)
 {
+	struct tr_neighbors *neighbors = slow->neighbors;
 	uint32_t *bucket = bucket_of(neighbors, port, address);
 	struct tr_neighbor *entry;
 	uint32_t number;
 
 	if (neighbors->free == NEIGHBOR_NONE)
-		evict(neighbors);
+		evict(slow);
 	number = neighbors->free;
 	if (number == NEIGHBOR_NONE)
 		return NULL;
@@ -220,9 +229,11 @@ static bool is_neighbor(const struct tr_slow_path *slow, uint16_t port, uint32_t
 	return ipv4_is_unicast(address) && !tr_slow_is_own(slow, address);
 }
 
-// RFC 1812 4.3.3.1: host unreachable, of a neighbour that does not answer.
-static void refuse(struct tr_slow_path *slow, struct pkt *pkt)
+// RFC 1812 4.3.3.1: host unreachable, of a neighbour that does not answer. A route that has come by
+// it since then may have other gateways.
+static void refuse(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port, uint32_t address)
 {
+	tr_tables_gateway(slow->tables, port, address, false);
 	tr_slow_icmp_error(slow, pkt, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
 	tr_slow_drop(slow, pkt, TR_DROP_NEIGHBOR_FAILED);
 }
@@ -235,11 +246,11 @@ void tr_neighbors_wait(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_NEIGHBOR, TR_VERDICT_LIVE);
 	if ((entry && entry->state == TR_NEIGHBOR_FAILED) ||
 		(!entry && !is_neighbor(slow, port, address))) {
-		refuse(slow, pkt);
+		refuse(slow, pkt, port, address);
 		return;
 	}
 	if (is_new)
-		entry = create(slow->neighbors, port, address);
+		entry = create(slow, port, address);
 	if (!entry) {
 		tr_slow_drop(slow, pkt, TR_DROP_NEIGHBOR_TABLE_FULL);
 		return;
@@ -278,7 +289,7 @@ void tr_neighbors_learn(struct tr_slow_path *slow, uint16_t port, uint32_t addre
 	struct tr_neighbor *entry = lookup(slow->neighbors, port, address);
 
 	if (!entry && create_it)
-		entry = create(slow->neighbors, port, address);
+		entry = create(slow, port, address);
 	if (entry && !entry->is_static)
 		resolve(slow, entry, mac);
 }
@@ -290,7 +301,7 @@ void tr_neighbors_set(struct tr_slow_path *slow, uint16_t port, uint32_t address
 
 	if (mac) {
 		if (!entry)
-			entry = create(slow->neighbors, port, address);
+			entry = create(slow, port, address);
 		if (!entry)
 			return;
 		entry->is_static = true;

@@ -248,7 +248,7 @@ static bool is_adjacent(const struct tr_next_hop *hop, uint32_t destination)
 static void source_routed(struct tr_slow_path *slow, struct pkt *pkt,
 	const struct tr_options *options)
 {
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, options->destination);
+	const struct tr_next_hop *hop = tr_tables_route_own(slow->tables, options->destination);
 	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST ||
 		hop->kind == TR_ROUTE_MARTIAN;
 
@@ -267,7 +267,7 @@ static void source_routed(struct tr_slow_path *slow, struct pkt *pkt,
 void tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	uint32_t destination = be32(slow_ip(pkt)->destination_be);
-	const struct tr_next_hop *hop = tr_tables_lookup(slow->tables, destination);
+	const struct tr_next_hop *hop = tr_tables_route(slow->tables, slow_ip(pkt));
 	struct tr_options options;
 	struct tr_options_flaw found;
 

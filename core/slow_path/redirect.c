@@ -51,8 +51,6 @@ void tr_slow_redirect(struct tr_slow_path *slow, const struct pkt *pkt,
 
 void tr_slow_redirect_copy(struct tr_slow_path *slow, struct pkt *pkt)
 {
-	uint32_t destination = be32(slow_ip(pkt)->destination_be);
-
-	tr_slow_redirect(slow, pkt, tr_tables_lookup(slow->tables, destination));
+	tr_slow_redirect(slow, pkt, tr_tables_route(slow->tables, slow_ip(pkt)));
 	tr_slow_drop(slow, pkt, TR_DROP_REDIRECT_COPY);
 }

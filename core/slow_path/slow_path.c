@@ -167,9 +167,10 @@ static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
 		// Whoever waits for it sees what the function wrote.
 		__atomic_store_n(control->is_done, 1, __ATOMIC_RELEASE);
 	} else {
-		// A route that is not there to be deleted, or that has no room, changes nothing.
 		while (work < most && slow->control_done < control->count) {
-			tr_tables_change(slow->tables, &control->change[slow->control_done++]);
+			slow->control_done +=
+				tr_tables_apply(slow->tables, &control->change[slow->control_done],
+					control->count - slow->control_done);
 			work++;
 		}
 		if (slow->control_done < control->count)
@@ -269,6 +270,18 @@ static unsigned take_filtered(struct tr_slow_path *slow)
 	return tr_fast_receive(slow->unit);
 }
 
+// A port without a link leaves the choice between the gateways of a route.
+static void watch_links(struct tr_slow_path *slow)
+{
+	for (uint32_t i = 0; i < slow->config->ports; i++) {
+		bool is_up = io_link_up(slow->io_port[i]);
+		if (is_up == !(slow->links_down >> i & 1))
+			continue;
+		slow->links_down ^= 1u << i;
+		tr_tables_link(slow->tables, (uint16_t)i, is_up);
+	}
+}
+
 static uint32_t announcements_due(const struct tr_slow_path *slow)
 {
 	uint32_t due = 0;
@@ -302,6 +315,7 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	unsigned work = take_acknowledgements(slow);
 
 	work += take_controls(slow);
+	watch_links(slow);
 	work += swap_tables(slow);
 	work += announce(slow);
 	work += take_punted(slow);
@@ -315,6 +329,11 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	return work;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 {
 	uint64_t now = io_cycles(slow->core);
@@ -326,8 +345,10 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 	if (announcements_due(slow))
 		return now;
 	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
-		return now + TR_COMMAND_RETRY_CYCLES;
-	return deadline;
+		deadline = now + TR_COMMAND_RETRY_CYCLES;
+	// What a congested port has left.
+	deadline = earlier(deadline, tr_distributor_deadline(&slow->unit->distributor));
+	return earlier(deadline, tr_distributor_deadline(&slow->distributor));
 }
 
 uint64_t tr_slow_held(const struct tr_slow_path *slow)

@@ -44,11 +44,12 @@ struct tr_slow_path {
 	uint8_t option_policy[256]; // enum tr_option_policy
 	bool unreachables_off;
 	bool prohibited_off;
-	uint32_t announced; // ports whose addresses were announced by ARP: bit mask
+	uint32_t links_down; // ports that the tables know to be without a link: bit mask
+	uint32_t announced;  // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
-	struct tr_distributor distributor; // emptied at the end of every turn
+	struct tr_distributor distributor; // emptied each turn, but for congested ports
 	struct tr_counters counters;
 };
 

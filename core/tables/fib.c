@@ -48,7 +48,8 @@ static void guard(struct tr_swap *swap, unsigned table, enum io_access access)
 	tr_io_table_guard(swap->env, fib->hops, HOPS_BYTES, access);
 }
 
-struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, unsigned units)
+struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, unsigned units,
+	uint64_t hash_seed)
 {
 	struct tr_swap *swap = calloc(1, sizeof(*swap));
 
@@ -57,6 +58,7 @@ struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, un
 	swap->env = env;
 	swap->units = units;
 	for (unsigned i = 0; i < 2; i++) {
+		swap->table[i].flow = tr_flow_key(hash_seed);
 		swap->table[i].lpm = ops->create(env);
 		swap->table[i].hops = tr_io_table_alloc(env, HOPS_BYTES);
 		if (!swap->table[i].lpm || !swap->table[i].hops) {

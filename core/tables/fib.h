@@ -6,7 +6,7 @@
 // All functions: slow-path thread only.
 #pragma once
 #include "tables/lpm.h"
-#include "tables/next_hop.h"
+#include "tables/multipath.h"
 
 // One table. fast: ro while published, slow: rw while shadow.
 struct tr_fib {
@@ -14,6 +14,7 @@ struct tr_fib {
 	struct tr_next_hop
 		*hops;       // TR_HOPS_MAX; entry 0 is a copy of the default route's, or "no route"
 	uint64_t generation; // number of the swap that published it
+	struct tr_flow_key flow; // by which a next hop of several is chosen; the same in both
 };
 
 // One operation that both tables see, in the same order. The order in which changed prefixes are
@@ -31,7 +32,8 @@ struct tr_fib_change {
 struct tr_swap;
 
 // `units`: how many acknowledgements a swap takes. NULL with errno.
-struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, unsigned units);
+struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, unsigned units,
+	uint64_t hash_seed);
 void tr_swap_free(struct tr_swap *swap);
 
 // The published table: what the fast path uses, and what the slow path itself routes by.

@@ -95,22 +95,38 @@ int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address
 
 	if (port >= tables->config.ports)
 		return -EINVAL;
-	return mac ? neighbor_known(tables, &host, hop, mac) : neighbor_unknown(tables, &host, hop);
+	if (!mac)
+		return neighbor_unknown(tables, &host, hop);
+	tr_hops_gateway(tables->hops, port, address, true);
+	return neighbor_known(tables, &host, hop, mac);
+}
+
+void tr_tables_gateway(struct tr_tables *tables, uint16_t port, uint32_t address, bool usable)
+{
+	tr_hops_gateway(tables->hops, port, address, usable);
+}
+
+void tr_tables_link(struct tr_tables *tables, uint16_t port, bool up)
+{
+	tr_hops_port(tables->hops, port, up);
+}
+
+bool tr_tables_in_group(const struct tr_tables *tables, uint16_t port, uint32_t address)
+{
+	return tr_hops_in_group(tables->hops, port, address);
 }
 
 bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address)
 {
 	uint16_t hop = tr_hops_find(tables->hops, port, address);
 
-	if (!hop)
-		return false;
-	uint32_t references = tr_hops_references(tables->hops, hop);
+	uint32_t users = tr_hops_users(tables->hops, port, address);
 	const struct tr_rib_prefix *host = tr_rib_find(tables->rib, address, 32);
-	if (tr_hops_mac(tables->hops, hop))
-		references--; // the neighbour's own
-	if (host && host->hop == hop && host->best.source == TR_SOURCE_LEARNED)
-		references--;
-	return references > 0;
+	if (hop && tr_hops_mac(tables->hops, hop))
+		users--; // the neighbour's own
+	if (hop && host && host->hop == hop && host->best.source == TR_SOURCE_LEARNED)
+		users--;
+	return users > 0;
 }
 
 unsigned tr_tables_relearn(struct tr_tables *tables)

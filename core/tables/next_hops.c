@@ -2,46 +2,22 @@
 // Next-hop indices: a hash table of chains over an array. Indices given back wait in a queue, first
 // in first out, and only those that had been there at the last tr_hops_reuse() are given out again:
 // until then one of the two tables may still hold the old entry. Fresh indices come last, which
-// keeps the array that the fast path reads dense.
-#include "tables/next_hops.h"
+// keeps the array that the fast path reads dense. A group refers to the next hops of its gateways,
+// which are those of routes by one of them alone. What is known of a neighbour is the same in all
+// next hops by it, which differ in their MTU: they are in one chain.
+#include "tables/next_hops_private.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HOP_NONE 0
-
-struct hop {
-	uint32_t gateway;
-	uint32_t references; // 0: not in use
-	uint16_t port;
-	uint16_t next; // in its hash chain
-	uint8_t kind;
-	bool mac_known;
-	bool changed; // is in the list of changed ones
-	uint8_t mac[6];
-};
-
-struct tr_hops {
-	struct tr_config config;
-	uint32_t used;
-	uint32_t begun;         // indices from here on were never used
-	uint32_t free_first;    // queue of free indices, counted without end
-	uint32_t free_reusable; // those before it may be given out
-	uint32_t free_end;
-	uint32_t changed_n;
-	uint16_t free[TR_HOPS_MAX];
-	uint16_t changed[TR_HOPS_MAX];
-	uint16_t chain[TR_HOPS_MAX];
-	struct hop hop[TR_HOPS_MAX];
-};
-
-struct tr_hops *tr_hops_new(const struct tr_config *config)
+struct tr_hops *tr_hops_new(const struct tr_config *config, struct tr_paths *paths)
 {
 	struct tr_hops *hops = calloc(1, sizeof(*hops));
 
 	if (!hops)
 		return NULL;
 	hops->config = *config;
+	hops->paths = paths;
 	hops->begun = 1;
 	return hops;
 }
@@ -52,14 +28,23 @@ void tr_hops_free(struct tr_hops *hops)
 }
 
 // What tells next hops apart: routes of the same effect share one.
-static struct hop key_of(const struct tr_route *route)
+static struct hop key_of(const struct tr_hops *hops, const struct tr_route *route)
 {
 	struct hop key = {.kind = route->kind, .port = TR_NO_PORT};
+	const struct tr_path *path;
+	unsigned n;
 
 	switch (route->kind) {
 	case TR_ROUTE_VIA:
 		key.gateway = route->gateway;
 		key.port = route->port;
+		break;
+	case TR_ROUTE_GROUP:
+		path = tr_paths_of(hops->paths, route->gateway, &n);
+		key.gateway = route->gateway;
+		key.mtu = tr_paths_mtu(hops->paths, route->gateway);
+		if (n == 1)
+			return hop_key_of_path(path, key.mtu);
 		break;
 	case TR_ROUTE_CONNECTED:
 	case TR_ROUTE_LOCAL:
@@ -80,20 +65,34 @@ static uint32_t chain_of(const struct hop *key)
 	return (uint32_t)(mixed >> 49); // TR_HOPS_MAX chains: 15 bits
 }
 
-static uint16_t find(const struct tr_hops *hops, const struct hop *key)
+uint16_t tr_hop_find(const struct tr_hops *hops, const struct hop *key)
 {
 	uint16_t at = hops->chain[chain_of(key)];
 
 	for (; at; at = hops->hop[at].next) {
 		const struct hop *hop = &hops->hop[at];
 		if (hop->gateway == key->gateway && hop->port == key->port &&
-			hop->kind == key->kind)
+			hop->kind == key->kind && hop->mtu == key->mtu)
 			return at;
 	}
 	return HOP_NONE;
 }
 
-static void mark_changed(struct tr_hops *hops, uint16_t at)
+uint16_t tr_hop_of_neighbor(const struct tr_hops *hops, uint16_t port, uint32_t gateway,
+	uint16_t at)
+{
+	struct hop key = {.kind = TR_ROUTE_VIA, .port = port, .gateway = gateway};
+
+	at = at ? hops->hop[at].next : hops->chain[chain_of(&key)];
+	for (; at; at = hops->hop[at].next) {
+		const struct hop *hop = &hops->hop[at];
+		if (hop->gateway == gateway && hop->port == port && hop->kind == TR_ROUTE_VIA)
+			return at;
+	}
+	return HOP_NONE;
+}
+
+void tr_hop_mark_changed(struct tr_hops *hops, uint16_t at)
 {
 	if (hops->hop[at].changed)
 		return;
@@ -101,15 +100,12 @@ static void mark_changed(struct tr_hops *hops, uint16_t at)
 	hops->changed[hops->changed_n++] = at;
 }
 
-uint16_t tr_hops_take(struct tr_hops *hops, const struct tr_route *route)
+// An index for the key, with one reference; HOP_NONE: none is left.
+static uint16_t claim(struct tr_hops *hops, struct hop key)
 {
-	struct hop key = key_of(route);
-	uint16_t at = find(hops, &key);
+	uint32_t chain = chain_of(&key);
+	uint16_t at;
 
-	if (at) {
-		hops->hop[at].references++;
-		return at;
-	}
 	if (hops->free_first != hops->free_reusable)
 		at = hops->free[hops->free_first++ % TR_HOPS_MAX];
 	else if (hops->begun < TR_HOPS_MAX)
@@ -117,15 +113,96 @@ uint16_t tr_hops_take(struct tr_hops *hops, const struct tr_route *route)
 	else
 		return HOP_NONE;
 	assert(hops->hop[at].references == 0);
-	uint32_t chain = chain_of(&key);
 	key.changed = hops->hop[at].changed;
 	key.references = 1;
 	key.next = hops->chain[chain];
 	hops->hop[at] = key;
 	hops->chain[chain] = at;
 	hops->used++;
-	mark_changed(hops, at);
+	tr_hop_mark_changed(hops, at);
 	return at;
+}
+
+// The index is free once both tables have forgotten it.
+static void unclaim(struct tr_hops *hops, uint16_t at)
+{
+	struct hop *hop = &hops->hop[at];
+	uint16_t *link = &hops->chain[chain_of(hop)];
+
+	while (*link != at)
+		link = &hops->hop[*link].next;
+	*link = hop->next;
+	hop->references = 0;
+	hops->free[hops->free_end++ % TR_HOPS_MAX] = at;
+	hops->used--;
+}
+
+static uint16_t take(struct tr_hops *hops, struct hop key)
+{
+	uint16_t at = tr_hop_find(hops, &key);
+	uint16_t other;
+
+	if (at) {
+		hops->hop[at].references++;
+		return at;
+	}
+	if (key.kind == TR_ROUTE_VIA &&
+		(other = tr_hop_of_neighbor(hops, key.port, key.gateway, HOP_NONE))) {
+		key.mac_known = hops->hop[other].mac_known;
+		key.failed = hops->hop[other].failed;
+		memcpy(key.mac, hops->hop[other].mac, sizeof(key.mac));
+	}
+	return claim(hops, key);
+}
+
+static void give_members(struct tr_hops *hops, uint32_t set, uint16_t mtu, unsigned n)
+{
+	unsigned all;
+	const struct tr_path *path = tr_paths_of(hops->paths, set, &all);
+
+	for (unsigned i = 0; i < n && i < all; i++) {
+		struct hop key = hop_key_of_path(&path[i], mtu);
+		uint16_t at = tr_hop_find(hops, &key);
+		hops->hop[at].groups--;
+		tr_hops_give(hops, at);
+	}
+}
+
+// Takes a next hop of each gateway, the place of their indices, and then the group's own.
+static uint16_t make_group(struct tr_hops *hops, struct hop key)
+{
+	unsigned n;
+	const struct tr_path *path = tr_paths_of(hops->paths, key.gateway, &n);
+	struct hop list = key;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t at = take(hops, hop_key_of_path(&path[i], key.mtu));
+		if (!at) {
+			give_members(hops, key.gateway, key.mtu, i);
+			return HOP_NONE;
+		}
+		hops->hop[at].groups++;
+	}
+	list.kind = HOP_KIND_MEMBERS;
+	key.list = claim(hops, list);
+	uint16_t at = key.list ? claim(hops, key) : HOP_NONE;
+	if (at) {
+		tr_paths_hold(hops->paths, key.gateway);
+		return at;
+	}
+	if (key.list)
+		unclaim(hops, key.list);
+	give_members(hops, key.gateway, key.mtu, n);
+	return HOP_NONE;
+}
+
+uint16_t tr_hops_take(struct tr_hops *hops, const struct tr_route *route)
+{
+	struct hop key = key_of(hops, route);
+
+	if (key.kind == TR_ROUTE_GROUP && !tr_hop_find(hops, &key))
+		return make_group(hops, key);
+	return take(hops, key);
 }
 
 void tr_hops_give(struct tr_hops *hops, uint16_t at)
@@ -135,12 +212,12 @@ void tr_hops_give(struct tr_hops *hops, uint16_t at)
 	assert(at && hop->references);
 	if (--hop->references)
 		return;
-	uint16_t *link = &hops->chain[chain_of(hop)];
-	while (*link != at)
-		link = &hops->hop[*link].next;
-	*link = hop->next;
-	hops->free[hops->free_end++ % TR_HOPS_MAX] = at;
-	hops->used--;
+	unclaim(hops, at);
+	if (hop->kind != TR_ROUTE_GROUP)
+		return;
+	unclaim(hops, hop->list);
+	give_members(hops, hop->gateway, hop->mtu, TR_PATHS_MAX);
+	tr_paths_give(hops->paths, hop->gateway);
 }
 
 bool tr_hops_reuse(struct tr_hops *hops)
@@ -153,16 +230,31 @@ bool tr_hops_reuse(struct tr_hops *hops)
 
 bool tr_hops_fits(const struct tr_hops *hops, const struct tr_route *route)
 {
-	struct hop key = key_of(route);
+	struct hop key = key_of(hops, route);
+	unsigned n = 0; // what a group needs beside its own index at most
 
-	return hops->used < TR_HOPS_MAX - 1 || find(hops, &key);
+	if (key.kind == TR_ROUTE_GROUP) {
+		tr_paths_of(hops->paths, key.gateway, &n);
+		n++;
+	}
+	return hops->used + n < TR_HOPS_MAX - 1 || tr_hop_find(hops, &key);
 }
 
 uint16_t tr_hops_find(const struct tr_hops *hops, uint16_t port, uint32_t gateway)
 {
 	struct hop key = {.kind = TR_ROUTE_VIA, .port = port, .gateway = gateway};
 
-	return find(hops, &key);
+	return tr_hop_find(hops, &key);
+}
+
+uint32_t tr_hops_users(const struct tr_hops *hops, uint16_t port, uint32_t gateway)
+{
+	uint32_t users = 0;
+	uint16_t at = HOP_NONE;
+
+	while ((at = tr_hop_of_neighbor(hops, port, gateway, at)))
+		users += hops->hop[at].references;
+	return users;
 }
 
 uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t at)
@@ -177,20 +269,25 @@ const uint8_t *tr_hops_mac(const struct tr_hops *hops, uint16_t at)
 
 void tr_hops_set_mac(struct tr_hops *hops, uint16_t at, const uint8_t *mac)
 {
-	struct hop *hop = &hops->hop[at];
+	uint16_t port = hops->hop[at].port;
+	uint32_t gateway = hops->hop[at].gateway;
 
-	assert(hop->references && hop->kind == TR_ROUTE_VIA);
-	hop->mac_known = mac != NULL;
-	if (mac)
-		memcpy(hop->mac, mac, sizeof(hop->mac));
-	mark_changed(hops, at);
+	assert(hops->hop[at].references && hops->hop[at].kind == TR_ROUTE_VIA);
+	at = HOP_NONE;
+	while ((at = tr_hop_of_neighbor(hops, port, gateway, at))) {
+		struct hop *hop = &hops->hop[at];
+		hop->mac_known = mac != NULL;
+		if (mac)
+			memcpy(hop->mac, mac, sizeof(hop->mac));
+		tr_hop_mark_changed(hops, at);
+	}
 }
 
 uint16_t tr_hops_next_neighbor(const struct tr_hops *hops, uint16_t at, struct tr_neighbor_key *key)
 {
 	while (++at < hops->begun) {
 		const struct hop *hop = &hops->hop[at];
-		if (!hop->references || !hop->mac_known)
+		if (!hop->references || !hop->mac_known || hop->mtu) // once for all MTUs
 			continue;
 		*key = (struct tr_neighbor_key){.address = hop->gateway, .port = hop->port};
 		return at;
@@ -210,52 +307,6 @@ uint16_t tr_hops_changed(struct tr_hops *hops)
 uint32_t tr_hops_changed_count(const struct tr_hops *hops)
 {
 	return hops->changed_n;
-}
-
-static uint16_t verdict_of(const struct hop *hop)
-{
-	switch (hop->kind) {
-	case TR_ROUTE_VIA:
-		return hop->mac_known ? TR_VERDICT_LIVE : tr_punt_verdict(TR_PUNT_NEIGHBOR);
-	case TR_ROUTE_CONNECTED: // the packet's own destination is the neighbour
-		return tr_punt_verdict(TR_PUNT_NEIGHBOR);
-	case TR_ROUTE_LOCAL:
-		return tr_punt_verdict(TR_PUNT_LOCAL);
-	case TR_ROUTE_BROADCAST:
-		return tr_punt_verdict(TR_PUNT_BROADCAST);
-	case TR_ROUTE_MULTICAST:
-		return tr_punt_verdict(TR_PUNT_MULTICAST);
-	case TR_ROUTE_BLACKHOLE:
-		return tr_drop_verdict(TR_DROP_BLACKHOLE);
-	case TR_ROUTE_UNREACHABLE: // RFC 1812 5.2.7.1
-		return tr_punt_verdict(TR_PUNT_UNREACHABLE);
-	case TR_ROUTE_PROHIBIT:
-		return tr_punt_verdict(TR_PUNT_PROHIBIT);
-	case TR_ROUTE_MARTIAN: // RFC 1812 5.3.7
-		return tr_drop_verdict(TR_DROP_MARTIAN_DESTINATION);
-	default:
-		return tr_punt_verdict(TR_PUNT_NO_ROUTE);
-	}
-}
-
-void tr_hops_entry(const struct tr_hops *hops, uint16_t at, struct tr_next_hop *entry)
-{
-	static const struct hop none = {.kind = TR_ROUTE_NONE, .port = TR_NO_PORT};
-	const struct hop *hop = at ? &hops->hop[at] : &none;
-
-	*entry = (struct tr_next_hop){
-		.port = hop->port,
-		.verdict = verdict_of(hop),
-		.kind = hop->kind,
-		.gateway = hop->gateway,
-	};
-	if (hop->port < hops->config.ports) {
-		const struct tr_port_config *port = &hops->config.port[hop->port];
-		entry->mtu = port->mtu;
-		memcpy(entry->macs + 6, port->mac, 6);
-	}
-	if (hop->mac_known)
-		memcpy(entry->macs, hop->mac, 6);
 }
 
 uint32_t tr_hops_used(const struct tr_hops *hops)

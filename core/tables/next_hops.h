@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The next hops in use: their indices, shared by (kind, port, gateway) and counted, and what a
-// neighbour's MAC address makes of them. Both tables hold the entries; this is what they are made
-// from. Slow-path thread only.
+// The next hops in use: their indices, shared by (kind, port, gateway, MTU) or by (set of gateways,
+// MTU) and counted, and what a neighbour's MAC address makes of them. Both tables hold the entries;
+// this is what they are made from. Slow-path thread only.
 #pragma once
 #include "tables/lpm.h"
 #include "tables/next_hop.h"
+#include "tables/paths.h"
 
 struct tr_hops;
 
@@ -13,9 +14,12 @@ struct tr_neighbor_key {
 	uint16_t port;
 };
 
-struct tr_hops *tr_hops_new(const struct tr_config *config); // copies it; NULL with errno
+// Copies the configuration, and looks the sets of routes with several gateways up in `paths`. NULL
+// with errno.
+struct tr_hops *tr_hops_new(const struct tr_config *config, struct tr_paths *paths);
 void tr_hops_free(struct tr_hops *hops);
-// Index of the next hop that a route asks for, with one more reference; 0: no index is left.
+// Index of the next hop that a route asks for, with one more reference; 0: no index is left. That
+// of several gateways is a group, and refers to the next hop of each.
 uint16_t tr_hops_take(struct tr_hops *hops, const struct tr_route *route);
 // One reference less. An index without any is not given out again before tr_hops_reuse().
 void tr_hops_give(struct tr_hops *hops, uint16_t hop);
@@ -23,10 +27,12 @@ void tr_hops_give(struct tr_hops *hops, uint16_t hop);
 bool tr_hops_reuse(struct tr_hops *hops);
 // False if the route needs a new index and all are in use.
 bool tr_hops_fits(const struct tr_hops *hops, const struct tr_route *route);
-// Index and references of the next hop by a neighbour; 0 where there is none.
+// Index of the next hop by a neighbour with the port's MTU, and references of an index; 0 where
+// there is none. Users: references of all next hops by the neighbour, whatever their MTU.
 uint16_t tr_hops_find(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t hop);
-// The neighbour's MAC address of a next hop, NULL: unknown.
+uint32_t tr_hops_users(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
+// The neighbour's MAC address of a next hop, NULL: unknown. It is set in all next hops by it.
 const uint8_t *tr_hops_mac(const struct tr_hops *hops, uint16_t hop);
 void tr_hops_set_mac(struct tr_hops *hops, uint16_t hop, const uint8_t *mac);
 // The next neighbour behind index `at` whose MAC address is known: its index, 0: no more.
@@ -37,4 +43,9 @@ uint16_t tr_hops_changed(struct tr_hops *hops);
 uint32_t tr_hops_changed_count(const struct tr_hops *hops);
 // The entry of a next hop as the fast path reads it; of index 0: no route.
 void tr_hops_entry(const struct tr_hops *hops, uint16_t hop, struct tr_next_hop *entry);
+// A gateway answers or not, a port sends or not: groups choose among what is usable while anything
+// is. Without groups by it nothing changes.
+void tr_hops_gateway(struct tr_hops *hops, uint16_t port, uint32_t gateway, bool usable);
+void tr_hops_port(struct tr_hops *hops, uint16_t port, bool usable);
+bool tr_hops_in_group(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 uint32_t tr_hops_used(const struct tr_hops *hops);

@@ -4,7 +4,7 @@
 // full table) costs 24 bytes and its slot. A slot keeps the hash beside the index: probing, growth
 // and deletion (by shifting back, without tombstones) hardly touch the pool. How many prefixes of
 // each length the FIB holds is counted, so that a search for a cover skips the lengths without any.
-#include "tables/rib.h"
+#include "tables/rib_private.h"
 #include "formats/ipv4.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -12,34 +12,15 @@
 
 #define SLOTS_FIRST 1024u
 #define POOL_FIRST 512u
-#define INDEX_BITS 26 // an index is the low part of a sort key, beside 32 + 6 bits of prefix
-#define POOL_MAX (1u << INDEX_BITS)
+#define POOL_MAX (1u << RIB_INDEX_BITS)
 
-struct slot {
-	uint32_t hash;
-	uint32_t index; // 0: empty
-};
-
-struct tr_rib {
-	struct slot *slots;
-	uint32_t slot_mask;
-	uint32_t slots_used;
-	struct tr_rib_prefix *pool; // node 0 is none
-	uint32_t pool_size;
-	uint32_t pool_end;  // nodes from here on were never used
-	uint32_t free_node; // chain by `others`
-	uint64_t prefixes;
-	uint64_t routes;
-	uint32_t installed[33]; // by length
-	uint64_t lengths;       // bit b: installed[b] != 0
-};
-
-struct tr_rib *tr_rib_new(void)
+struct tr_rib *tr_rib_new(struct tr_paths *paths)
 {
 	struct tr_rib *rib = calloc(1, sizeof(*rib));
 
 	if (!rib)
 		return NULL;
+	rib->paths = paths;
 	rib->slots = calloc(SLOTS_FIRST, sizeof(*rib->slots));
 	rib->pool = calloc(POOL_FIRST, sizeof(*rib->pool));
 	if (!rib->slots || !rib->pool) {
@@ -137,18 +118,12 @@ static void give_node(struct tr_rib *rib, uint32_t index)
 	rib->free_node = index;
 }
 
-static bool is_better(const struct tr_route *a, const struct tr_route *b)
-{
-	return a->preference != b->preference ? a->preference < b->preference
-					      : a->source < b->source;
-}
-
 // Brings the best of the routes that hang from a prefix into its node, if it beats that one.
 static void promote(struct tr_rib *rib, struct tr_rib_prefix *prefix)
 {
 	for (uint32_t i = prefix->others; i; i = rib->pool[i].others) {
 		struct tr_route *other = &rib->pool[i].best;
-		if (is_better(other, &prefix->best)) {
+		if (rib_is_better(other, &prefix->best)) {
 			struct tr_route better = *other;
 			*other = prefix->best;
 			prefix->best = better;
@@ -177,6 +152,13 @@ static uint32_t find_or_make(struct tr_rib *rib, uint32_t prefix, uint8_t bits)
 	slot->index = index;
 	rib->slots_used++;
 	return index;
+}
+
+// A route is replaced or deleted: it refers to its gateways no more.
+static void forget(struct tr_rib *rib, const struct tr_route *route)
+{
+	if (route->kind == TR_ROUTE_GROUP)
+		tr_paths_give(rib->paths, route->gateway);
 }
 
 int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index,
@@ -209,8 +191,10 @@ int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index
 		rib->prefixes++;
 		rib->routes++;
 	}
+	struct tr_route replaced = *place;
 	*place = *route;
 	place->reserved = 0; // so that two equal routes are equal bytes
+	forget(rib, &replaced);
 	promote(rib, prefix);
 	*best_changed = memcmp(&before, &prefix->best, sizeof(before)) != 0;
 	return 0;
@@ -228,12 +212,14 @@ int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t sou
 	if (node->best.kind == TR_ROUTE_NONE)
 		return -ENOENT;
 	if (*best_changed && !node->others) {
+		forget(rib, &node->best);
 		node->best.kind = TR_ROUTE_NONE;
 		rib->prefixes--;
 	} else {
 		uint32_t *link = &node->others;
 		uint32_t gone = *link;
 		if (*best_changed) {
+			forget(rib, &node->best);
 			node->best = rib->pool[gone].best;
 		} else {
 			while (gone && rib->pool[gone].best.source != source) {
@@ -242,6 +228,7 @@ int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t sou
 			}
 			if (!gone)
 				return -ENOENT;
+			forget(rib, &rib->pool[gone].best);
 		}
 		*link = rib->pool[gone].others;
 		give_node(rib, gone);
@@ -342,58 +329,4 @@ const struct tr_rib_prefix *tr_rib_cover(const struct tr_rib *rib, uint32_t pref
 uint64_t tr_rib_prefixes(const struct tr_rib *rib)
 {
 	return rib->prefixes;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	uint64_t key_a = *(const uint64_t *)a;
-	uint64_t key_b = *(const uint64_t *)b;
-
-	return (key_a > key_b) - (key_a < key_b);
-}
-
-// Copies every route of a prefix, best first; a prefix has few, so the order is found by selection.
-static uint64_t read_all(const struct tr_rib *rib, uint32_t index, struct tr_route *out,
-	uint64_t room)
-{
-	const struct tr_route *last = &rib->pool[index].best;
-	uint64_t n = 0;
-
-	for (; last && n < room; n++) {
-		const struct tr_route *next = NULL;
-		out[n] = *last;
-		for (uint32_t i = rib->pool[index].others; i; i = rib->pool[i].others) {
-			const struct tr_route *route = &rib->pool[i].best;
-			if (is_better(last, route) && (!next || is_better(route, next)))
-				next = route;
-		}
-		last = next;
-	}
-	return n;
-}
-
-uint64_t tr_rib_read(const struct tr_rib *rib, struct tr_route *out, uint64_t room, bool all)
-{
-	uint64_t count = all ? rib->routes : rib->prefixes;
-	uint64_t *keys = room && count ? malloc(rib->prefixes * sizeof(*keys)) : NULL;
-	uint64_t n = 0;
-	uint64_t copied = 0;
-
-	if (!keys)
-		return count;
-	for (uint32_t i = 0; i <= rib->slot_mask; i++) {
-		uint32_t index = rib->slots[i].index;
-		const struct tr_route *best = &rib->pool[index].best;
-		if (index && best->kind != TR_ROUTE_NONE)
-			keys[n++] = (uint64_t)best->prefix << 32 |
-				(uint64_t)best->bits << INDEX_BITS | index;
-	}
-	assert(n == rib->prefixes);
-	qsort(keys, n, sizeof(*keys), compare_keys);
-	for (uint64_t i = 0; i < n && copied < room; i++) {
-		uint32_t index = (uint32_t)(keys[i] & (POOL_MAX - 1));
-		copied += read_all(rib, index, out + copied, all ? room - copied : 1);
-	}
-	free(keys);
-	return count;
 }

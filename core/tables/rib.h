@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The RIB: every route of every source. The best one of a prefix (lowest preference, then lowest
 // source) is what the FIB gets. What the FIB holds of a prefix is kept with it, so that a change
-// costs one search and a prefix can be named by its index until the FIB has forgotten it.
+// costs one search and a prefix can be named by its index until the FIB has forgotten it. A route
+// with several gateways, or an MTU, is of kind TR_ROUTE_GROUP and refers to a set of them.
 // Slow-path thread only.
 #pragma once
-#include "api.h"
+#include "tables/paths.h"
 #include <assert.h>
 
 struct tr_rib;
@@ -19,10 +20,11 @@ struct tr_rib_prefix {
 
 static_assert(sizeof(struct tr_rib_prefix) == 24, "16 million prefixes in 384 MiB");
 
-struct tr_rib *tr_rib_new(void); // NULL with errno
+struct tr_rib *tr_rib_new(struct tr_paths *paths); // NULL with errno
 void tr_rib_free(struct tr_rib *rib);
 // Adds or replaces the route of (prefix, bits, source). *index names the prefix; *best_changed
-// tells whether its best route is another one now. 0 or -ENOMEM.
+// tells whether its best route is another one now. 0 or -ENOMEM. With 0 the reference to a set of
+// gateways is the RIB's, until the route is replaced or deleted.
 int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index,
 	bool *best_changed);
 // -ENOENT: there is no such route. A prefix without routes stays until tr_rib_release().
@@ -46,6 +48,7 @@ const struct tr_route *tr_rib_route(const struct tr_rib *rib, uint32_t prefix, u
 // Longest prefix of 1..bits-1 bits around this one that the FIB holds, NULL without one.
 const struct tr_rib_prefix *tr_rib_cover(const struct tr_rib *rib, uint32_t prefix, uint8_t bits);
 uint64_t tr_rib_prefixes(const struct tr_rib *rib); // with at least one route
-// Sorted by prefix, length, preference, source. Returns how many there are, copies at most `room`,
-// and none where memory for the sorting is lacking.
+// Rows sorted by prefix, length, preference, source; further gateways and the MTU of a route behind
+// it (api.h). Returns how many there are, copies at most `room`, and none where memory for the
+// sorting is lacking.
 uint64_t tr_rib_read(const struct tr_rib *rib, struct tr_route *out, uint64_t room, bool all);

@@ -78,9 +78,15 @@ int tr_route_check(const struct tr_config *config, struct tr_route *route, const
 		return refuse(what, "known port expected");
 	switch (route->kind) {
 	case TR_ROUTE_VIA:
+	case TR_ROUTE_MORE:
 		if (is_martian(route))
 			return refuse(what, "prefix of unicast addresses expected");
 		return tr_gateway_check(config, route->gateway, &route->port, what);
+	case TR_ROUTE_MTU:
+		if (route->gateway < IPV4_MTU_MIN || route->gateway > UINT16_MAX)
+			return refuse(what, "MTU of 68 to 65535 bytes expected");
+		route->port = TR_NO_PORT;
+		return 0;
 	case TR_ROUTE_CONNECTED:
 	case TR_ROUTE_LOCAL:
 		if (is_martian(route))
@@ -102,4 +108,70 @@ int tr_route_check(const struct tr_config *config, struct tr_route *route, const
 	}
 	route->gateway = 0;
 	return 0;
+}
+
+static bool is_same_route(const struct tr_route_change *a, const struct tr_route_change *b)
+{
+	return a->add == b->add && a->route.prefix == b->route.prefix &&
+		a->route.bits == b->route.bits && a->route.source == b->route.source &&
+		a->route.preference == b->route.preference;
+}
+
+// Puts the last of n rows in its place among those before, by gateway. False: it is there already.
+static bool insert(struct tr_route_change *changes, uint64_t n)
+{
+	uint32_t gateway = changes[n - 1].route.gateway;
+	uint16_t port = changes[n - 1].route.port;
+	uint64_t at = n - 1;
+
+	for (; at && changes[at - 1].route.gateway >= gateway; at--) {
+		if (changes[at - 1].route.gateway == gateway)
+			return false;
+	}
+	for (uint64_t i = n - 1; i > at; i--) {
+		changes[i].route.gateway = changes[i - 1].route.gateway;
+		changes[i].route.port = changes[i - 1].route.port;
+	}
+	changes[at].route.gateway = gateway;
+	changes[at].route.port = port;
+	return true;
+}
+
+// Whether row n fits behind those before it.
+static int check_part(struct tr_route_change *changes, uint64_t n, const char **what)
+{
+	const struct tr_route_change *part = &changes[n];
+
+	if (!is_same_route(part, &changes[0]))
+		return refuse(what, "further gateways of the same route expected");
+	if (!part->add)
+		return 0;
+	if (changes[0].route.kind != TR_ROUTE_VIA || changes[n - 1].route.kind == TR_ROUTE_MTU)
+		return refuse(what, "gateways before an MTU expected");
+	if (part->route.kind == TR_ROUTE_MTU)
+		return 0;
+	if (n == TR_PATHS_MAX)
+		return refuse(what, "at most 16 gateways expected");
+	return insert(changes, n + 1) ? 0 : refuse(what, "each gateway once expected");
+}
+
+int tr_route_check_rows(const struct tr_config *config, struct tr_route_change *changes, uint64_t n,
+	uint64_t *rows, uint64_t *bad, const char **what)
+{
+	int error = 0;
+
+	for (*rows = 0; *rows < n && !error; ++*rows) {
+		struct tr_route_change *change = &changes[*rows];
+		bool is_part = tr_route_is_part(&change->route);
+		if (*rows && !is_part)
+			break;
+		*bad = *rows;
+		if (*rows == 0 && is_part)
+			return refuse(what, "route before its further gateways expected");
+		error = change->add ? tr_route_check(config, &change->route, what)
+				    : tr_route_check_key(&change->route, what);
+		if (!error && is_part)
+			error = check_part(changes, *rows, what);
+	}
+	return error;
 }

@@ -4,12 +4,14 @@
 // wrong way: no leading zeros (octal to some), no bits below the mask, nothing after the route.
 // Each function takes what it expects off the front of the line, or leaves the text where it was.
 #include "router.h"
+#include "formats/ipv4.h"
 #include "tables/route_check.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHANGES_FIRST 64
+#define MTU_MAX 65535
 #define GATEWAYS_KEPT 256 // power of two
 
 // Gateways that have been found good lately: files use few, and checking asks all ports.
@@ -29,6 +31,8 @@ struct parser {
 	uint32_t gateway_count;
 	uint32_t gateway_next;
 	struct gateway kept[GATEWAYS_KEPT];
+	struct tr_route_change row[TR_ROUTE_ROWS_MAX]; // of the line: a route and its parts
+	unsigned rows;
 };
 
 static int expected(struct parser *parser, const char *what)
@@ -142,15 +146,59 @@ static int take_port(struct parser *parser, uint16_t *port)
 	return expected(parser, "name of a port expected after 'dev'");
 }
 
-// What follows the prefix: via, dev, both, or the next gateway of the list.
-static int take_target(struct parser *parser, struct tr_route *route)
+// One or several of `via GATEWAY`; the first has been seen.
+static int take_gateways(struct parser *parser)
 {
-	route->kind = TR_ROUTE_VIA;
-	if (take_word(parser, "via")) {
+	do {
+		if (parser->rows == TR_PATHS_MAX)
+			return expected(parser, "at most 16 gateways expected");
+		struct tr_route *route = &parser->row[parser->rows].route;
+		if (parser->rows) {
+			parser->row[parser->rows] = parser->row[0];
+			route->kind = TR_ROUTE_MORE;
+		}
 		if (!take_address(parser, &route->gateway) || !at_word_end(parser))
 			return expected(parser, "address of a gateway expected after 'via'");
 		skip_blanks(parser);
-		return take_word(parser, "dev") ? take_port(parser, &route->port) : 0;
+		parser->rows++;
+	} while (take_word(parser, "via"));
+	return 0;
+}
+
+// What may follow the gateways: it is said of all of them.
+static int take_options(struct parser *parser)
+{
+	uint16_t port = TR_NO_PORT;
+	uint32_t mtu = 0;
+
+	if (take_word(parser, "dev") && take_port(parser, &port))
+		return -EINVAL;
+	if (take_word(parser, "mtu")) {
+		if (!take_number(parser, MTU_MAX, &mtu) || mtu < IPV4_MTU_MIN ||
+			!at_word_end(parser))
+			return expected(parser, "68 to 65535 bytes expected after 'mtu'");
+		skip_blanks(parser);
+	}
+	for (unsigned i = 0; i < parser->rows; i++)
+		parser->row[i].route.port = port;
+	if (mtu) {
+		struct tr_route_change *row = &parser->row[parser->rows++];
+		*row = parser->row[0];
+		row->route.kind = TR_ROUTE_MTU;
+		row->route.gateway = mtu;
+	}
+	return 0;
+}
+
+// What follows the prefix: via, dev, both, or the next gateway of the list.
+static int take_target(struct parser *parser)
+{
+	struct tr_route *route = &parser->row[0].route;
+
+	route->kind = TR_ROUTE_VIA;
+	if (take_word(parser, "via")) {
+		int error = take_gateways(parser);
+		return error ? error : take_options(parser);
 	}
 	if (take_word(parser, "dev")) {
 		route->kind = TR_ROUTE_CONNECTED;
@@ -166,8 +214,17 @@ static int take_target(struct parser *parser, struct tr_route *route)
 	return 0;
 }
 
-static int check(struct parser *parser, struct tr_route *route)
+static int check_rows(struct parser *parser)
 {
+	uint64_t rows, bad;
+
+	return tr_route_check_rows(parser->config, parser->row, parser->rows, &rows, &bad,
+		&parser->what);
+}
+
+static int check(struct parser *parser)
+{
+	struct tr_route *route = &parser->row[0].route;
 	uint32_t mixed = (route->gateway ^ (uint32_t)route->port << 4) * 0x9e3779b1u;
 	struct gateway *kept = &parser->kept[mixed / (UINT32_MAX / GATEWAYS_KEPT + 1)];
 	uint16_t asked = route->port;
@@ -188,11 +245,13 @@ static int check(struct parser *parser, struct tr_route *route)
 	return error;
 }
 
-// Reads the line between at and end. 1: a route, 0: nothing, -EINVAL.
-static int parse_line(struct parser *parser, struct tr_route *route)
+// Reads the line between at and end: its rows, 0: nothing, -EINVAL.
+static int parse_line(struct parser *parser)
 {
+	struct tr_route *route = &parser->row[0].route;
 	int error;
 
+	parser->rows = 0;
 	skip_blanks(parser);
 	if (at_end(parser))
 		return 0;
@@ -211,18 +270,19 @@ static int parse_line(struct parser *parser, struct tr_route *route)
 	}
 	error = take_prefix(parser, route);
 	if (!error && route->kind == TR_ROUTE_NONE)
-		error = take_target(parser, route);
+		error = take_target(parser);
 	if (!error && !at_end(parser))
 		error = expected(parser, "end of line expected");
 	if (!error)
-		error = check(parser, route);
-	return error ? error : 1;
+		error = parser->rows > 1 ? check_rows(parser) : check(parser);
+	parser->rows += parser->rows == 0;
+	return error ? error : (int)parser->rows;
 }
 
-// Makes room for one more change behind n.
+// Makes room for a line's changes behind n.
 static int reserve(struct tr_route_change **changes, uint64_t n, uint64_t *size)
 {
-	if (n < *size)
+	if (n + TR_ROUTE_ROWS_MAX <= *size)
 		return 0;
 	uint64_t more = *size ? *size * 2 : CHANGES_FIRST;
 	struct tr_route_change *bigger = realloc(*changes, more * sizeof(*bigger));
@@ -242,9 +302,12 @@ static int64_t parse(struct parser *parser, const char *text, uint64_t bytes, ui
 
 	for (*line = 1; text < text_end; ++*line) {
 		const char *line_end = memchr(text, '\n', (size_t)(text_end - text));
-		struct tr_route route = {.source = source, .preference = preference};
 		if (!line_end)
 			line_end = text_end;
+		parser->row[0] = (struct tr_route_change){
+			.route = {.source = source, .preference = preference},
+			.add = true,
+		};
 		parser->at = text;
 		parser->end = line_end;
 		if (line_end > text && line_end[-1] == '\r')
@@ -252,11 +315,11 @@ static int64_t parse(struct parser *parser, const char *text, uint64_t bytes, ui
 		// A comment is passed over unread, so a NUL byte has to be looked for.
 		int found = memchr(text, '\0', (size_t)(line_end - text))
 			? expected(parser, "text without NUL bytes expected")
-			: parse_line(parser, &route);
+			: parse_line(parser);
 		if (found < 0 || (found && reserve(changes, (uint64_t)n, &size) < 0))
 			return found < 0 ? found : -ENOMEM;
-		if (found)
-			(*changes)[n++] = (struct tr_route_change){.route = route, .add = true};
+		for (int i = 0; i < found; i++)
+			(*changes)[n++] = parser->row[i];
 		text = line_end < text_end ? line_end + 1 : text_end;
 	}
 	return n;

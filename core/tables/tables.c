@@ -9,6 +9,7 @@
 #include "tables/tables_private.h"
 #include "formats/ipv4.h"
 #include "tables/initial_routes.h"
+#include "tables/route_check.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,35 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 	if (!error && best_changed)
 		mark_dirty(tables, index);
 	return error;
+}
+
+uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change *changes,
+	uint64_t n)
+{
+	struct tr_route_change change = changes[0];
+	struct tr_path path[TR_PATHS_MAX] = {{change.route.gateway, change.route.port, 0}};
+	unsigned gateways = 1;
+	uint16_t mtu = 0;
+	uint64_t rows = 1;
+
+	assert(!tr_route_is_part(&change.route));
+	for (; rows < n && tr_route_is_part(&changes[rows].route); rows++) {
+		const struct tr_route *part = &changes[rows].route;
+		if (part->kind == TR_ROUTE_MTU)
+			mtu = (uint16_t)part->gateway;
+		else if (gateways < TR_PATHS_MAX)
+			path[gateways++] = (struct tr_path){part->gateway, part->port, 0};
+	}
+	if (rows > 1 && change.add) {
+		change.route.kind = TR_ROUTE_GROUP;
+		change.route.port = TR_NO_PORT;
+		change.route.gateway = tr_paths_take(tables->paths, path, gateways, mtu);
+		if (!change.route.gateway)
+			return rows;
+	}
+	if (tr_tables_change(tables, &change) && change.route.kind == TR_ROUTE_GROUP)
+		tr_paths_give(tables->paths, change.route.gateway);
+	return rows;
 }
 
 // Adds to the set what makes the FIB hold a prefix by that next hop, 0 for not at all.
@@ -190,15 +220,6 @@ void tr_tables_acknowledge(struct tr_tables *tables, uint64_t generation)
 	tr_swap_acknowledge(tables->swap, generation);
 }
 
-const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint32_t address)
-{
-	const struct tr_fib *fib = tr_swap_active(tables->swap);
-	uint16_t hop;
-
-	fib->lpm->ops->lookup(fib->lpm, &address, &hop, 1);
-	return &fib->hops[hop];
-}
-
 const struct tr_fib *tr_tables_active(const struct tr_tables *tables)
 {
 	return tr_swap_active(tables->swap);
@@ -207,19 +228,6 @@ const struct tr_fib *tr_tables_active(const struct tr_tables *tables)
 const struct tr_rib *tr_tables_rib(const struct tr_tables *tables)
 {
 	return tables->rib;
-}
-
-void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
-{
-	*out = (struct tr_table_info){
-		.routes = tr_rib_prefixes(tables->rib),
-		.next_hops = tr_hops_used(tables->hops),
-		.generation = tr_swap_active(tables->swap)->generation,
-		.pending = tr_dirty_count(&tables->dirty) + tr_hops_changed_count(tables->hops) +
-			tr_swap_set_size(tables->swap),
-		.unplaced = tables->unplaced,
-		.swap_outstanding = tr_swap_outstanding(tables->swap),
-	};
 }
 
 // No unit runs yet, so the first set is acknowledged in their place.
@@ -249,10 +257,11 @@ struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *conf
 		return NULL;
 	tables->config = *config;
 	tables->was_ready = true;
-	tables->rib = tr_rib_new();
-	tables->hops = tr_hops_new(config);
-	tables->swap = tr_swap_new(env, &tr_dir24_8_ops, config->fast_units);
-	if (!tables->rib || !tables->hops || !tables->swap)
+	tables->paths = tr_paths_new();
+	tables->rib = tr_rib_new(tables->paths);
+	tables->hops = tr_hops_new(config, tables->paths);
+	tables->swap = tr_swap_new(env, &tr_dir24_8_ops, config->fast_units, config->hash_seed);
+	if (!tables->paths || !tables->rib || !tables->hops || !tables->swap)
 		goto err;
 	error = -tr_initial_routes(tables, config);
 	if (!error)
@@ -272,6 +281,7 @@ void tr_tables_free(struct tr_tables *tables)
 	tr_swap_free(tables->swap);
 	tr_hops_free(tables->hops);
 	tr_rib_free(tables->rib);
+	tr_paths_free(tables->paths);
 	free(tables->dirty.index);
 	free(tables);
 }

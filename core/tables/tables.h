@@ -2,7 +2,7 @@
 // RIB, next-hop indices and the double-buffered FIB, tied together: what the slow path changes and
 // routes by. A change marks its prefix (or next hop) dirty; tr_tables_poll() turns what is dirty
 // into one coalesced set, publishes it, and lets the old table catch up after the last
-// acknowledgement. Next hops are shared by (kind, port, gateway). Slow-path thread only.
+// acknowledgement. Next hops are shared by what they do. Slow-path thread only.
 #pragma once
 #include "tables/fib.h"
 #include "tables/rib.h"
@@ -18,7 +18,12 @@ struct tr_tables;
 struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *config); // NULL, errno
 void tr_tables_free(struct tr_tables *tables);
 
-// 0, -ENOENT (delete), -ENOMEM, -ENOSPC (no next-hop index left).
+// Makes the first of n checked changes, with the further gateways and the MTU that follow it.
+// Returns how many rows that were, 1 at least. A route that is not there to be deleted, or that
+// has no room, changes nothing.
+uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change *changes,
+	uint64_t n);
+// A change of a single row. 0, -ENOENT (delete), -ENOMEM, -ENOSPC (no next-hop index left).
 int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *change);
 // The neighbour's MAC address is known (mac) or not any more (NULL): updates the next hop by it
 // and adds or removes the learned host route of its address (source TR_SOURCE_LEARNED). Cheap when
@@ -27,14 +32,32 @@ int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address
 	const uint8_t *mac);
 // True if a route other than the learned host route goes through this neighbour.
 bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address);
+// A gateway is known not to answer, or may be tried again (as it may at first, and when its MAC
+// address becomes known); a port has lost its link, or has one. While a route has other gateways
+// packets go by those. Cheap when nothing changes.
+void tr_tables_gateway(struct tr_tables *tables, uint16_t port, uint32_t address, bool usable);
+void tr_tables_link(struct tr_tables *tables, uint16_t port, bool up);
+// True if the neighbour is one of several gateways of a route: somebody has to find out when it
+// answers again, as no packet will.
+bool tr_tables_in_group(const struct tr_tables *tables, uint16_t port, uint32_t address);
 
 // One turn of the swap. Returns the work done (0: nothing to do). *publish is set to the table that
 // the caller must now send down every unit's command ring, else NULL.
 unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish);
 void tr_tables_acknowledge(struct tr_tables *tables, uint64_t generation);
 
-// Next hop of an address by the published table.
+// Next hop of an address by the published table; of several, one. That of a packet is the one that
+// the fast path takes for its flow, and what the router itself sends to an address goes one way.
 const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint32_t address);
+const struct tr_next_hop *tr_tables_route(const struct tr_tables *tables,
+	const struct ipv4_header *ip);
+const struct tr_next_hop *tr_tables_route_own(const struct tr_tables *tables, uint32_t destination);
+// Whether packets to an address leave by a port, or some of them (RFC 3704 2.2).
+bool tr_tables_leaves_by(const struct tr_tables *tables, uint32_t address, uint16_t port);
+// A row for each next hop of an address that is in use now. Returns how many there are, copies at
+// most `room`.
+uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct tr_route *out,
+	uint64_t room);
 const struct tr_fib *tr_tables_active(const struct tr_tables *tables);
 const struct tr_rib *tr_tables_rib(const struct tr_tables *tables);
 void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out);

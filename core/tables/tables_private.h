@@ -8,6 +8,7 @@
 
 struct tr_tables {
 	struct tr_config config;
+	struct tr_paths *paths; // of the RIB and of the next hops
 	struct tr_rib *rib;
 	struct tr_hops *hops;
 	struct tr_swap *swap;

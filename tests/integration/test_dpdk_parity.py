@@ -41,7 +41,7 @@ def everybody_known(**options: Any) -> Config:
         for host in range(2, 255)
         if f"{subnet}.{host}" not in w.RESOLVED[port]
     ]
-    return w.bed_config(routes="\n".join(known), **options)
+    return w.bed_config(routes="\n".join([w.GROUP, *known]), **options)
 
 
 def by_simulator(config: Config, frames: list[bytes]) -> tuple[Out, Any]:
@@ -80,7 +80,7 @@ def in_order(out: Out, frames: list[bytes]) -> dict[Any, list[bytes]]:
 )
 @settings(max_examples=examples(40), deadline=None)
 def test_same_bytes_as_the_simulator(bed: RingBed, frames: list[bytes], burst: int):
-    fast = {"burst": burst, "units": bed.units}
+    fast = {"burst": burst, "units": bed.units, "hash_seed": w.HASH_SEED}
     config = everybody_known(fast=fast)
     expected, (sim_before, sim_after) = by_simulator(config, frames)
     out, (before, after) = by_dpdk(bed, config, frames)
@@ -100,13 +100,15 @@ def test_many_flows_in_order(bed: RingBed, scatter: str):
             w.h1,
             p.ipv4(
                 f"10.1.0.{2 + n % 50}",
-                w.A1 if n % 3 else w.B1,
+                (w.A1, w.B1, w.C1)[n % 3],
                 p.udp(1000, 9, n.to_bytes(4, "big")),
             ),
         )
         for n in range(900)
     ]
-    config = everybody_known(fast={"units": bed.units, "scatter": scatter})
+    config = everybody_known(
+        fast={"units": bed.units, "scatter": scatter, "hash_seed": w.HASH_SEED}
+    )
     expected, _ = by_simulator(config, frames)
     out, (_, after) = by_dpdk(bed, config, frames)
     assert in_order(out, frames) == in_order(expected, frames)

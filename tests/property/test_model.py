@@ -29,7 +29,7 @@ def expected(frames: list[bytes]) -> tuple[dict[str, list[bytes]], Counter[str],
 
 def check(frames: list[bytes]) -> None:
     """Send the frames into p1 and hold the fast path to the model."""
-    bench = w.bed()
+    bench = w.bed(routes=w.GROUP, fast={"hash_seed": w.HASH_SEED})
     router = bench.only
     before = router.counters(unit=0)
     w.exchange(bench, w.P1, frames)

@@ -30,7 +30,7 @@ def packet_of(options: bytes, destination: str, payload: bytes = UDP, ident: int
 
 def check(frames: list[bytes], knobs: Mapping[str, str]) -> None:
     """Send the frames into p1; all that comes out is what the model says."""
-    bench = w.bed(options=knobs)
+    bench = w.bed(options=knobs, ports="redirects = false")
     twin = stack(bench, w.P1)
     stamp = MARK | int(bench.now_us // 1000)
     out = w.exchange(bench, w.P1, frames)
@@ -69,7 +69,7 @@ def test_absurd_lengths(knobs: dict[str, str], destination: str) -> None:
     frames = [packet_of(area, destination, ident=i) for i, area in enumerate(absurd())]
     good = p.ether(w.M1, w.h1, p.ipv4(w.H1, w.A1, UDP))
     check(frames, knobs)
-    bench = w.bed(options=knobs)
+    bench = w.bed(options=knobs, ports="redirects = false")
     out = w.exchange(bench, w.P1, [*frames, good])
     assert p.forwarded(good, w.M2, w.g2) in out[w.P2]
 

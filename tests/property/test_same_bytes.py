@@ -45,7 +45,7 @@ def run(
         profile=profile,
         nic={"filters": filters},
         ports=w.GROUPS,
-        routes=w.MULTICAST_ROUTE,
+        routes=w.MULTICAST_ROUTE + w.GROUP,
     )
     for port in PORTS:
         bench.port(port).clear()

@@ -4,6 +4,7 @@ one table whole, old or new, and none is lost. The tables' pages are protected m
 a published table or a read of the shadow would be a crash."""
 
 import struct
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 
 from hypothesis import settings
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests import packets as p
 from tests import worlds as w
+from tests.flows import chosen
 from tests.strategies import examples
 
 # Nested prefixes from /0 to /32, two of them beyond /24, all in one corner of the address space.
@@ -29,20 +31,32 @@ TARGETS = [
         "100.1.1.1", "99.1.1.1",
     )
 ]  # fmt: skip
-GATEWAYS = {IPv4Address(w.G2): w.P2, IPv4Address(w.G3): w.P3, IPv4Address(w.H2): w.P2}
-MACS = {IPv4Address(w.G2): w.g2, IPv4Address(w.G3): w.g3, IPv4Address(w.H2): w.h2}
+MACS = {w.G2: w.g2, w.G3: w.g3, w.H2: w.h2}
 
-Table = dict[IPv4Network, IPv4Address | None]  # None: blackhole
+Table = dict[IPv4Network, tuple[str, ...]]  # gateways; none: blackhole
 DROP, UNROUTED = "blackhole", "no route"
 
 
-def follow(table: Table, target: IPv4Address) -> str:
-    """Return where a table sends an address: the MAC of the gateway, or why not."""
+@cache
+def packet_to(target: IPv4Address, ident: int) -> bytes:
+    """Return a packet of a flow of its own."""
+    return p.ipv4(w.H1, str(target), p.udp(ident, 9), ident=ident)
+
+
+def gateways_of(table: Table, target: IPv4Address) -> tuple[str, ...] | None:
+    """Return the gateways that a table has for an address."""
     covering = [prefix for prefix in table if target in prefix]
-    if not covering:
+    return table[max(covering, key=lambda prefix: prefix.prefixlen)] if covering else None
+
+
+def follow(table: Table, target: IPv4Address, ident: int) -> str:
+    """Return where a table sends a packet: the MAC of the gateway, or why not."""
+    gateways = gateways_of(table, target)
+    if gateways is None:
         return UNROUTED
-    gateway = table[max(covering, key=lambda prefix: prefix.prefixlen)]
-    return MACS[gateway] if gateway else DROP
+    if not gateways:
+        return DROP
+    return MACS[chosen(w.HASH_SEED, packet_to(target, ident), gateways)]
 
 
 class SwapMachine(RuleBasedStateMachine):
@@ -50,29 +64,28 @@ class SwapMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = w.bed(profile="default", fast={"units": 2, "burst": 4, "tx_flush_us": 1.0})
+        fast = {"units": 2, "burst": 4, "tx_flush_us": 1.0, "hash_seed": w.HASH_SEED}
+        self.bench = w.bed(profile="default", fast=fast)
         self.router = self.bench.only
         self.tables: list[Table] = [{}]  # the oldest that may be in use first
         self.sent: dict[int, tuple[IPv4Address, int]] = {}  # ident: target, version when sent
         self.oldest = 0  # version number of tables[0]
 
-    def post(self, change: dict[IPv4Network, IPv4Address | None], delete: set[IPv4Network]) -> None:
+    def post(self, change: Table, delete: set[IPv4Network]) -> None:
         table = {k: v for k, v in self.tables[-1].items() if k not in delete} | change
         for prefix in delete:
             self.router.route_delete(str(prefix))
-        for prefix, gateway in change.items():
-            if gateway is None:
-                self.router.route_add(str(prefix), kind="blackhole")
-            else:
-                self.router.route_add(str(prefix), via=str(gateway))
+        for prefix, gateways in change.items():
+            kind = "via" if gateways else "blackhole"
+            self.router.route_add(str(prefix), via=gateways, kind=kind)
         self.tables.append(table)
 
     @rule(
         prefix=st.sampled_from(PREFIXES),
-        gateway=st.one_of(st.none(), st.sampled_from(sorted(GATEWAYS))),
+        gateways=st.lists(st.sampled_from(sorted(MACS)), unique=True).map(tuple),
     )
-    def add_or_replace(self, prefix: IPv4Network, gateway: IPv4Address | None) -> None:
-        self.post({prefix: gateway}, set())
+    def add_or_replace(self, prefix: IPv4Network, gateways: tuple[str, ...]) -> None:
+        self.post({prefix: gateways}, set())
 
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
@@ -85,8 +98,7 @@ class SwapMachine(RuleBasedStateMachine):
         for target in addresses:
             ident = len(self.sent)
             self.sent[ident] = (target, self.oldest)
-            packet = p.ipv4(w.H1, str(target), p.udp(ident, 9), ident=ident)
-            self.bench.port(w.P1).send(p.ether(w.M1, w.h1, packet))
+            self.bench.port(w.P1).send(p.ether(w.M1, w.h1, packet_to(target, ident)))
 
     @rule(us=st.sampled_from([0.05, 0.2, 0.6, 3.0]))
     def run_a_while(self, us: float) -> None:
@@ -105,16 +117,15 @@ class SwapMachine(RuleBasedStateMachine):
         newest = self.oldest + len(self.tables) - 1
         fates = self.fates()
         for ident, (target, version) in self.sent.items():
-            allowed = {follow(table, target) for table in self.tables[version - self.oldest :]}
+            tables = self.tables[version - self.oldest :]
+            allowed = {follow(table, target, ident) for table in tables}
             assert fates[ident] in allowed, (target, fates[ident], allowed)
         self.tables, self.oldest, self.sent = self.tables[-1:], newest, {}
         for target, route in zip(
             TARGETS, self.router.lookup([str(t) for t in TARGETS]), strict=True
         ):
-            via = follow(self.tables[0], target)
-            assert (MACS.get(IPv4Address(route.via)) if route.via else None) == (
-                via if via not in (DROP, UNROUTED) else None
-            )
+            vias = {str(path.via) for path in route.paths}
+            assert vias == set(gateways_of(self.tables[0], target) or ())
 
     def fates(self) -> dict[int, str]:
         """Say what became of every packet: sent to which MAC, blackholed, answered by an error."""

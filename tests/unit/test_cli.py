@@ -104,7 +104,7 @@ def test_check_for_machines(command: Command):
         "02:54:52:00:00:01",
         1500,
     )
-    assert shown["config"]["routes"][0]["via"] == "10.0.1.2"
+    assert shown["config"]["routes"][0]["via"] == ["10.0.1.2"]
     assert shown["config"]["sim"]["port"]["p1"]["rate"] == 10**9
 
 

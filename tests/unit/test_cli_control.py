@@ -97,7 +97,7 @@ def test_show_the_rest(command: Command):
     config = command("show", "config")
     assert f"# {command.folder}/r1.toml" in config
     assert "fast_path.burst = 64" in config
-    assert f'routes[1].via = "{GATEWAY}"' in config
+    assert f'routes[1].via = ["{GATEWAY}"]' in config
     for what in ("neighbors", "counters", "drops", "steps", "units", "config"):
         assert command.json("show", what)
 

@@ -126,7 +126,7 @@ def test_a_full_configuration_is_read_as_written():
     assert b.addresses == [IPv4Interface(text) for text in addresses]
     assert (b.mac, b.mtu) == ("0a:00:00:00:00:0b", 68)
     assert config.routes[0].to == IPv4Network("0.0.0.0/0")
-    assert (config.routes[0].via, config.routes[0].port) == (IPv4Address("192.0.2.2"), "b")
+    assert (config.routes[0].via, config.routes[0].port) == ([IPv4Address("192.0.2.2")], "b")
     assert (config.routes[1].kind, config.routes[1].preference) == ("prohibit", 0)
     assert config.neighbors[0].mac == "02:00:00:00:00:02"
     assert config.sim.seed == 2**64 - 1

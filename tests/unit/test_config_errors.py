@@ -26,7 +26,7 @@ PORT_NAME = "expected a port's name of 1 to 15 letters, digits and _ . -"
 OWN_PORT = "expected a port of this configuration: p0, p1"
 NEIGHBOR = "expected a neighbour on a connected subnet (10.0.0.0/24, 10.0.1.0/24), else"
 RATE = 'expected bit/s from 1000 to 10**12, as "10G", "2.5G", "100M", 64000, or "unlimited"'
-FAST_KEYS = "units, burst, scatter, rebatch, rebatch_us, tx_buffer or tx_flush_us"
+FAST_KEYS = "units, burst, scatter, rebatch, rebatch_us, tx_buffer, tx_flush_us or hash_seed"
 
 
 NEIGHBOR_TABLE = 'port = "p0"\naddress = "10.0.0.2"\nmac = "02:00:00:00:00:02"\n'
@@ -78,7 +78,7 @@ BAD = {
     ),
     "route key": (
         route('to = "10.9.0.0/16"\nvia = "10.0.0.2"\ndev = "p0"'),
-        ': route[1].dev = "p0": unknown key, expected to, via, port, kind or preference',
+        ': route[1].dev = "p0": unknown key, expected to, via, port, kind, preference or mtu',
     ),
     "only": (
         PORTS + "[router]\nnmae = 1",

@@ -62,6 +62,8 @@ def test_show_routes(r1: Bed):
         "port": "p1",
         "source": "config",
         "preference": 20,
+        "mtu": 0,
+        "paths": [{"via": GATEWAY, "port": "p1"}],
     }
     assert {row["to"] for row in routes(r1, within="10.0.0.0/15", source="port")} >= {"10.0.0.0/24"}
     assert routes(r1, within="198.18.0.0/17") == []
@@ -117,7 +119,7 @@ def test_show_config(r1: Bed):
     shown = r1.call("show.config")
     assert shown["path"] == ""
     assert shown["config"]["fast_path"]["burst"] == 64
-    assert shown["config"]["routes"][0]["via"] == GATEWAY
+    assert shown["config"]["routes"][0]["via"] == [GATEWAY]
 
 
 # --- change ---------------------------------------------------------------------------------------
@@ -129,6 +131,7 @@ def test_route_add_get_delete(r1: Bed):
         "kind": "via",
         "via": OTHER,
         "port": "p1",
+        "paths": [{"via": OTHER, "port": "p1"}],
     }
     (row,) = routes(r1, source="api")
     assert (row["to"], row["port"], row["preference"]) == ("203.0.113.0/24", "p1", 5)

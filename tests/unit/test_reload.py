@@ -247,7 +247,7 @@ def test_a_route_that_the_router_refuses_changes_nothing():
     gateway = {"to": "1.0.0.0/8", "via": "10.0.0.9"}
     other = build_config({"port": {"p0": {"address": "10.0.0.1/24"}}, "route": [gateway]})
     wrong = new.model_copy(
-        update={"routes": [other.routes[0].model_copy(update={"via": "9.9.9.9"})]}
+        update={"routes": [other.routes[0].model_copy(update={"via": ["9.9.9.9"]})]}
     )
     with pytest.raises(BenchError, match="gateway on a connected subnet expected"):
         reload(router, "sim", old, wrong)

@@ -172,6 +172,7 @@ WORD = "prefix, 'blackhole', 'unreachable' or 'prohibit' expected"
 HOST_BITS = "prefix without bits below its length expected"
 UNICAST = "prefix of unicast addresses expected"
 AFTER_VIA = "address of a gateway expected after 'via'"
+AFTER_MTU = "68 to 65535 bytes expected after 'mtu'"
 AFTER_DEV = "name of a port expected after 'dev'"
 TARGET = "'via GATEWAY', 'dev PORT' or end of line expected"
 END = "end of line expected"
@@ -259,7 +260,19 @@ REFUSED: dict[str, str] = {
     "100.0.0.0/24 dev a-fifteen.charss": AFTER_DEV,
     "100.0.0.0/24 dev a-fifteen.chars-and-more": AFTER_DEV,
     f"100.0.0.0/24 via {G1} p1": END,
-    f"100.0.0.0/24 via {G1} via {G2}": END,
+    f"100.0.0.0/24 via {G1} via": AFTER_VIA,
+    f"100.0.0.0/24 via {G1} via {G1}": "each gateway once expected",
+    f"100.0.0.0/24 via {G1} via 10.9.0.1": OFF,
+    f"100.0.0.0/24 via {G1} via {G2} dev p1": OTHER_PORT,
+    f"100.0.0.0/24 via {G1} dev p1 via {G2}": END,
+    "100.0.0.0/24"
+    + "".join(f" via 10.2.0.{i}" for i in range(2, 19)): "at most 16 gateways expected",
+    f"100.0.0.0/24 via {G1} mtu": AFTER_MTU,
+    f"100.0.0.0/24 via {G1} mtu 67": AFTER_MTU,
+    f"100.0.0.0/24 via {G1} mtu 65536": AFTER_MTU,
+    f"100.0.0.0/24 via {G1} mtu 1280x": AFTER_MTU,
+    f"100.0.0.0/24 via {G1} mtu 1280 dev p1": END,
+    "100.0.0.0/24 dev p1 mtu 1280": END,
     f"100.0.0.0/24 via {G1} dev p1 x": END,
     f"100.0.0.0/24 dev p1 via {G1}": END,
     f"100.0.0.0/24 via {G1} metric 5": END,
