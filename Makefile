@@ -38,7 +38,7 @@ lint: install ## check format, lint rules and types
 format: install ## format the C and Python files
 	@$(bin)/ruff check --quiet --fix-only .
 	@$(bin)/ruff format --quiet .
-	@find core *_backend tests -name '*.[ch]' -print0 | xargs -0 -r $(bin)/clang-format -i
+	@find core *_backend perf tests -name '*.[ch]' -print0 | xargs -0 -r $(bin)/clang-format -i
 
 build: $(editable) ## compile, and put twinroute into .venv
 	@$(bin)/ninja --quiet -C build/editable

@@ -255,11 +255,15 @@ void tr_router_table_info(const struct tr_router *router, struct tr_table_info *
 // in *bad and why in *what (static string).
 int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
 	uint64_t *bad, const char **what);
-// Hands checked changes to the slow path, which applies them in order. Copies them.
-// -ENOSPC: the control ring is full, try again after the router has run.
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *changes, uint64_t n);
-// Sets (mac != NULL) or deletes a static neighbour. Same return as tr_routes_post.
-int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, const uint8_t *mac);
+
+// One change of the neighbour table: `add` sets a static neighbour, otherwise it is deleted; then
+// only address and port count.
+struct tr_neighbor_change {
+	uint32_t address;
+	uint16_t port;
+	uint8_t mac[6];
+	bool add;
+};
 
 // What may change while the router runs; the fields are those of struct tr_config.
 struct tr_settings {
@@ -274,9 +278,20 @@ struct tr_settings {
 	struct tr_icmp_config icmp;
 	struct tr_group_config groups;
 };
-// The slow path goes by them from its next turn on; timers that run end as they were set. Same
-// return as tr_routes_post.
-int tr_settings_post(struct tr_router *router, const struct tr_settings *settings);
+
+// Changes that belong together: no table with a part of them is ever published.
+struct tr_changes {
+	const struct tr_route_change *routes; // checked
+	uint64_t route_count;
+	const struct tr_neighbor_change *neighbors;
+	uint64_t neighbor_count;
+	const struct tr_settings
+		*settings; // NULL: as they are; timers that run end as they were set
+};
+// Hands changes to the slow path, which makes each kind in order. Copies them. -EINVAL: no such
+// port; -ENOSPC: the control ring is full, try again after the router has run; -ENOMEM.
+int tr_changes_post(struct tr_router *router, const struct tr_changes *changes);
+int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n);
 
 // Best routes (or every candidate) sorted by prefix and length. Returns the number of rows and
 // copies at most `room`. To be called while the slow path rests.

@@ -66,45 +66,37 @@ static int post(struct tr_router *router, struct tr_control *control)
 	return -ENOSPC;
 }
 
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *changes, uint64_t n)
+int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 {
-	struct tr_control *control = malloc(sizeof(*control) + n * sizeof(changes[0]));
-
-	if (control == NULL)
-		return -ENOMEM;
-	control->kind = TR_CONTROL_ROUTES;
-	control->count = n;
-	memcpy(control->change, changes, n * sizeof(changes[0]));
-	return post(router, control);
-}
-
-int tr_neighbor_post(struct tr_router *router, uint16_t port, uint32_t address, const uint8_t *mac)
-{
+	size_t route_bytes = changes->route_count * sizeof(changes->routes[0]);
+	size_t neighbor_bytes = changes->neighbor_count * sizeof(changes->neighbors[0]);
 	struct tr_control *control;
 
-	if (port >= router->config.ports)
-		return -EINVAL;
-	control = calloc(1, sizeof(*control));
+	for (uint64_t i = 0; i < changes->neighbor_count; i++) {
+		if (changes->neighbors[i].port >= router->config.ports)
+			return -EINVAL;
+	}
+	control = malloc(sizeof(*control) + route_bytes + neighbor_bytes);
 	if (control == NULL)
 		return -ENOMEM;
-	control->kind = TR_CONTROL_NEIGHBOR;
-	control->port = port;
-	control->address = address;
-	control->set = mac != NULL;
-	if (mac)
-		memcpy(control->mac, mac, sizeof(control->mac));
+	memset(control, 0, sizeof(*control));
+	control->kind = TR_CONTROL_CHANGES;
+	control->route_count = changes->route_count;
+	control->neighbor_count = changes->neighbor_count;
+	control->neighbor = (struct tr_neighbor_change *)&control->route[changes->route_count];
+	if (route_bytes)
+		memcpy(control->route, changes->routes, route_bytes);
+	if (neighbor_bytes)
+		memcpy(control->neighbor, changes->neighbors, neighbor_bytes);
+	control->has_settings = changes->settings != NULL;
+	if (changes->settings)
+		control->settings = *changes->settings;
 	return post(router, control);
 }
 
-int tr_settings_post(struct tr_router *router, const struct tr_settings *settings)
+int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n)
 {
-	struct tr_control *control = calloc(1, sizeof(*control));
-
-	if (control == NULL)
-		return -ENOMEM;
-	control->kind = TR_CONTROL_SETTINGS;
-	control->settings = *settings;
-	return post(router, control);
+	return tr_changes_post(router, &(struct tr_changes){.routes = routes, .route_count = n});
 }
 
 int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, uint32_t *is_done)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """From the configuration that a router runs to another one, without stopping it.
 
-The new one is checked whole, then one difference is computed and applied, or nothing. Routes are
-compared with the routing table as it is, so that a reload also mends what has gone astray.
+The new one is checked whole; then their difference is computed and made as one change, or nothing
+is. Routes are compared with the routing table as it is, so that a reload also mends what has gone
+astray.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from twinroute import routes
+from twinroute.changes import NeighborChange
 from twinroute.config import Config, Neighbor
 from twinroute.config_errors import Place, as_toml, place_text
 from twinroute.config_groups import live_groups
@@ -57,13 +59,10 @@ def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Differe
     if problems := list(refusals(backend, old, new)):
         raise ConfigError(problems)
     change = difference(router, old, new)
-    for neighbor in change.neighbors_deleted:
-        router.neighbor_delete(neighbor.port, neighbor.address)
-    for neighbor in change.neighbors_set:
-        router.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
-    if change.settings:
-        router.settings_set(new)
-    router.routes_apply(change.routes)
+    deleted = [NeighborChange(one.port, one.address, None) for one in change.neighbors_deleted]
+    added = [NeighborChange(one.port, one.address, one.mac) for one in change.neighbors_set]
+    settings = new if change.settings else None
+    router.apply(change.routes, neighbors=deleted + added, settings=settings)
     return change
 
 

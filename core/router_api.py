@@ -18,13 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from twinroute import routes
+from twinroute.changes import Changes, NeighborChange
 from twinroute.config import Config
-from twinroute.config_rules import MAC, Refused
 from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import TwinrouteError
 from twinroute.native import Native
 from twinroute.routes import Array, Gateways, Hop, RouteInfo
-from twinroute.settings import fill_live_settings
 
 
 @dataclass(frozen=True)
@@ -223,18 +222,33 @@ class RouterApi(ABC):
 
     def routes_apply(self, changes: Array) -> None:
         """Check changes and hand them to the slow path, all at once or none if one is wrong."""
-        self.routes_check(changes)
-        self._post_checked(changes)
+        self.apply(changes)
 
-    def _post_checked(self, changes: Array) -> None:
-        if not len(changes):
-            return
-        ffi, lib = self.native.ffi, self.native.lib
-        c_changes = ffi.cast("struct tr_route_change *", ffi.from_buffer(changes))
-        self._post(
-            lambda: lib.tr_routes_post(self.info.pointer, c_changes, len(changes)),
-            f"{len(changes)} route changes",
-        )
+    def apply(
+        self,
+        changes: Array,
+        *,
+        neighbors: Sequence[NeighborChange] = (),
+        settings: Config | None = None,
+    ) -> None:
+        """Check changes of routes, and make these and others as one, or none if one is wrong.
+
+        No packet is forwarded by a part of them. settings: what can change while the router runs
+        becomes what it is there.
+        """
+        self.routes_check(changes)
+        self._post_checked(changes, neighbors, settings)
+
+    def _post_checked(
+        self,
+        changes: Array,
+        neighbors: Sequence[NeighborChange] = (),
+        settings: Config | None = None,
+    ) -> None:
+        made = Changes.of(self.native, self._port_index, changes, neighbors, settings)
+        if made.count:
+            post = self.native.lib.tr_changes_post
+            self._post(lambda: post(self.info.pointer, made.pointer), f"{made.count} changes")
 
     def routes_configured(self, config: Config) -> Iterator[Array]:
         """Yield the changes that add a configuration's routes: its own, then those of each file.
@@ -257,10 +271,8 @@ class RouterApi(ABC):
 
     def configure(self, config: Config) -> None:
         """Set the neighbours and routes of a configuration in a router that has none yet."""
-        for neighbor in config.neighbors:
-            self.neighbor_set(neighbor.port, neighbor.address, neighbor.mac)
-        for changes in self.routes_configured(config):
-            self.routes_apply(changes)
+        neighbors = [NeighborChange(one.port, one.address, one.mac) for one in config.neighbors]
+        self.apply(routes.joined(list(self.routes_configured(config))), neighbors=neighbors)
 
     def routes(self, *, all: bool = False) -> list[RouteInfo]:
         """Return the best route of each prefix (or every one), sorted by prefix and length."""
@@ -320,25 +332,17 @@ class RouterApi(ABC):
         numbers = (int(out.routes), int(out.next_hops), int(out.generation), int(out.pending))
         return TableInfo(*numbers, bool(out.swap_outstanding), int(out.unplaced))
 
-    # --- neighbours and settings ------------------------------------------------------------------
+    # --- neighbours -------------------------------------------------------------------------------
 
     def neighbor_set(self, port: str, address: str | IPv4Address, mac: str) -> None:
         """Set a neighbour's MAC address for good."""
-        try:
-            octets = bytes.fromhex(MAC.parse(mac).replace(":", ""))
-        except ValueError as error:
-            closer = error if isinstance(error, Refused) and str(error) else MAC.expected
-            raise ValueError(f"mac={mac!r}: expected {closer}") from None
-        self._neighbor(port, address, self.native.ffi.new("uint8_t[]", octets))
+        change = NeighborChange(port, IPv4Address(address), mac)
+        self.apply(routes.joined([]), neighbors=[change])
 
     def neighbor_delete(self, port: str, address: str | IPv4Address) -> None:
         """Delete a neighbour that was set."""
-        self._neighbor(port, address, self.native.ffi.NULL)
-
-    def _neighbor(self, port: str, address: str | IPv4Address, mac: Any) -> None:
-        arguments = (self._port_index(port), int(IPv4Address(address)), mac)
-        post = self.native.lib.tr_neighbor_post
-        self._post(lambda: post(self.info.pointer, *arguments), f"neighbor {address}")
+        change = NeighborChange(port, IPv4Address(address), None)
+        self.apply(routes.joined([]), neighbors=[change])
 
     def neighbors(self) -> list[NeighborInfo]:
         """Return the neighbour table."""
@@ -360,13 +364,6 @@ class RouterApi(ABC):
             )
             for one in out[0:found]
         ]
-
-    def settings_set(self, config: Config) -> None:
-        """Change what may change while the router runs to what it is in `config`."""
-        out = self.native.ffi.new("struct tr_settings *")
-        fill_live_settings(self.native, config, out)
-        post = self.native.lib.tr_settings_post
-        self._post(lambda: post(self.info.pointer, out), "settings")
 
     # --- counters ---------------------------------------------------------------------------------
 

@@ -26,8 +26,8 @@ def udp_frames(
     words = np.ascontiguousarray(frames[:, 14:34]).view(">u2").astype(np.uint32)
     sums = words.sum(axis=1, dtype=np.uint32)
     for _ in range(2):
-        sums = (sums & 0xFFFF) + (sums >> 16)
-    frames[:, 24:26] = _octets(~sums & 0xFFFF, 2)
+        sums = (sums & np.uint32(0xFFFF)) + (sums >> np.uint32(16))
+    frames[:, 24:26] = _octets(~sums, 2)
     return frames
 
 

@@ -149,51 +149,71 @@ static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *
 	memcpy(slow->option_policy, settings->option_policy, sizeof(slow->option_policy));
 }
 
-// Applies up to `most` changes of the message at hand, and ends it after the last.
-static unsigned apply_control(struct tr_slow_path *slow, unsigned most)
+// Makes up to `most` changes of the message at hand, and ends it after the last. Routes wait in the
+// tables until all are there; what has an effect at once comes last.
+static unsigned apply_changes(struct tr_slow_path *slow, unsigned most)
 {
 	struct tr_control *control = slow->control;
-	unsigned work = 0;
+	unsigned work = 1;
 
-	if (control->kind == TR_CONTROL_NEIGHBOR) {
-		tr_neighbors_set(slow, control->port, control->address,
-			control->set ? control->mac : NULL);
+	for (; work <= most && slow->control_done < control->route_count; work++)
+		slow->control_done +=
+			tr_tables_apply(slow->tables, &control->route[slow->control_done],
+				control->route_count - slow->control_done);
+	tr_tables_hold(slow->tables, slow->control_done < control->route_count);
+	if (slow->control_done < control->route_count)
+		return work;
+	for (uint64_t i = 0; i < control->neighbor_count; i++) {
+		const struct tr_neighbor_change *change = &control->neighbor[i];
+
+		tr_neighbors_set(slow, change->port, change->address,
+			change->add ? change->mac : NULL);
 		work++;
-	} else if (control->kind == TR_CONTROL_SETTINGS) {
-		apply_settings(slow, &control->settings);
-		work++;
-	} else if (control->kind == TR_CONTROL_CALL) {
-		control->call(control->argument);
-		// Whoever waits for it sees what the function wrote.
-		__atomic_store_n(control->is_done, 1, __ATOMIC_RELEASE);
-	} else {
-		while (work < most && slow->control_done < control->count) {
-			slow->control_done +=
-				tr_tables_apply(slow->tables, &control->change[slow->control_done],
-					control->count - slow->control_done);
-			work++;
-		}
-		if (slow->control_done < control->count)
-			return work;
 	}
+	if (control->has_settings)
+		apply_settings(slow, &control->settings);
 	free(control);
 	slow->control = NULL;
 	slow->control_done = 0;
-	return work ? work : 1;
+	return work;
 }
 
+static unsigned apply_call(struct tr_slow_path *slow)
+{
+	struct tr_control *control = slow->control;
+
+	control->call(control->argument);
+	// Whoever waits for it sees what the function wrote.
+	__atomic_store_n(control->is_done, 1, __ATOMIC_RELEASE);
+	free(control);
+	slow->control = NULL;
+	return 1;
+}
+
+// However many messages follow each other, the tables come to a moment at which all is there that
+// belongs together: nothing else is taken in the turn that ends a message of several turns, and
+// tables that are behind get fewer changes in a turn than they bring to the FIB.
 static unsigned take_controls(struct tr_slow_path *slow)
 {
+	unsigned most =
+		tr_tables_are_behind(slow->tables) ? TR_TABLES_POLL_MAX / 4 : TR_TABLES_POLL_MAX;
 	unsigned work = 0;
 
-	while (work < TR_TABLES_POLL_MAX) {
+	while (work < most) {
+		bool is_old = slow->control != NULL;
 		void *control;
+
 		if (!slow->control) {
 			if (io_ring_dequeue(slow->core, slow->control_ring, &control, 1) == 0)
 				break;
 			slow->control = control;
 		}
-		work += apply_control(slow, TR_TABLES_POLL_MAX - work);
+		if (slow->control->kind == TR_CONTROL_CALL)
+			work += apply_call(slow);
+		else
+			work += apply_changes(slow, most - work);
+		if (is_old && !slow->control)
+			break;
 	}
 	return work;
 }

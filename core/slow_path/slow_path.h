@@ -34,7 +34,7 @@ struct tr_slow_path {
 	uint32_t swap_unsent;                         // units whose command ring was full: bit mask
 	struct io_ring *control_ring;                 // struct tr_control * from the control thread
 	struct tr_control *control;                   // being applied, in turns
-	uint64_t control_done;
+	uint64_t control_done;                        // of its routes
 	struct tr_tables *tables;
 	struct tr_neighbors *neighbors;
 	struct tr_reassembly *reassembly;
@@ -56,22 +56,22 @@ struct tr_slow_path {
 // A message from the control thread: allocated by it, freed by the slow path.
 struct tr_control {
 	enum {
-		TR_CONTROL_ROUTES,
-		TR_CONTROL_NEIGHBOR,
-		TR_CONTROL_SETTINGS,
+		TR_CONTROL_CHANGES,
 		TR_CONTROL_CALL,
 	} kind;
-	uint16_t port; // neighbour
-	bool set;
-	uint8_t mac[ETHER_ADDRESS_BYTES];
-	uint32_t address;
-	struct tr_settings settings;
 	tr_call_fn call; // call
 	void *argument;
 	uint32_t *is_done;
-	uint64_t count; // routes
-	struct tr_route_change change[];
+	bool has_settings; // changes
+	struct tr_settings settings;
+	uint64_t neighbor_count;
+	struct tr_neighbor_change *neighbor; // in this memory, behind the routes
+	uint64_t route_count;
+	struct tr_route_change route[];
 };
+
+static_assert(sizeof(struct tr_route_change) % _Alignof(struct tr_neighbor_change) == 0,
+	"neighbours stand behind routes");
 
 int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
 	const struct tr_port *ports, struct io_port **io_ports);

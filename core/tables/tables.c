@@ -2,9 +2,10 @@
 // RIB to FIB. A change goes to the RIB at once and only marks its prefix dirty; while the swap is
 // ready, tr_tables_poll() compares what each dirty prefix should be with what the FIB holds of it,
 // and adds the difference to the set. A prefix changed many times between two swaps is thus one
-// operation, or none. The set is published when nothing is dirty any more (a bulk load is a swap),
-// or when it is long. A prefix for which table or next hops have no room stays out, so the next
-// shorter one serves; it is counted, and tried again when room may have come free.
+// operation, or none. The set is published when nothing is dirty any more and all is there that
+// belongs together (a bulk load is a swap). A prefix for which table or next hops have no room
+// stays out, so the next shorter one serves; it is counted, and tried again when room may have come
+// free.
 // The default route is entry 0 of the next hops: a copy of the entry of its own next hop.
 #include "tables/tables_private.h"
 #include "formats/ipv4.h"
@@ -21,6 +22,16 @@ static void mark_dirty(struct tr_tables *tables, uint32_t index)
 	if (!prefix->dirty)
 		tr_dirty_push(&tables->dirty, index);
 	prefix->dirty = true;
+}
+
+void tr_tables_hold(struct tr_tables *tables, bool hold)
+{
+	tables->hold = hold;
+}
+
+bool tr_tables_are_behind(const struct tr_tables *tables)
+{
+	return tr_dirty_count(&tables->dirty) != 0;
 }
 
 int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *change)
@@ -206,8 +217,7 @@ unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish)
 	}
 	if (tables->relearn && !tr_dirty_count(&tables->dirty))
 		done += tr_tables_relearn(tables);
-	if (tr_dirty_count(&tables->dirty) && !stuck &&
-		tr_swap_set_size(tables->swap) < TR_TABLES_SET_MAX)
+	if (tables->hold || (tr_dirty_count(&tables->dirty) && !stuck))
 		return done;
 	tr_dirty_compact(&tables->dirty);
 	done += put_hops_in_set(tables);

@@ -11,13 +11,15 @@ struct tr_tables;
 
 // Most changes handled in one poll, so that the slow path stays awake during a bulk load.
 #define TR_TABLES_POLL_MAX 16384
-// Most operations in one set: a steady stream of changes is published at least that often.
-#define TR_TABLES_SET_MAX (1u << 20)
 
 // Leaves both tables holding the built-in and port routes, as generation 1, already acknowledged.
 struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *config); // NULL, errno
 void tr_tables_free(struct tr_tables *tables);
 
+// Whether more changes are to come before anything is published: those that belong together.
+void tr_tables_hold(struct tr_tables *tables, bool hold);
+// True while there are changes that the last poll did not come to.
+bool tr_tables_are_behind(const struct tr_tables *tables);
 // Makes the first of n checked changes, with the further gateways and the MTU that follow it.
 // Returns how many rows that were, 1 at least. A route that is not there to be deleted, or that
 // has no room, changes nothing.

@@ -15,6 +15,7 @@ struct tr_tables {
 	struct tr_dirty dirty;
 	uint64_t unplaced;
 	uint16_t default_hop; // next hop that entry 0 copies, 0: no default route
+	bool hold;            // nothing is published
 	bool was_ready;       // at the last poll
 	bool retry;           // room may have come free since the unplaced prefixes were tried
 	bool relearn;         // a route within a subnet has come or gone

@@ -7,14 +7,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import packets as p
 from tests import worlds as w
 from tests.dpdk_bed import RingBed, needs_dpdk, on_dpdk, settled, wait_for
+from twinroute.changes import NeighborChange
 from twinroute.errors import ConfigError
+from twinroute.routes import bulk_changes
 
 pytestmark = [needs_dpdk, pytest.mark.no_sanitizer]
 
@@ -74,6 +78,18 @@ def test_neighbors_change_while_units_run(bed: RingBed, engine):
     engine.neighbor_set(w.P2, "10.2.0.77", "02:00:00:00:00:77")
     settled(engine)
     assert "10.2.0.77" in {str(one.address) for one in engine.neighbors()}
+
+
+def test_changes_of_all_kinds_are_one_swap(bed: RingBed, engine):
+    """As many routes as the slow path takes in several turns, and a neighbour before them."""
+    prefixes = (np.arange(50_000, dtype=np.uint32) << 8) + (100 << 24)
+    gateway = int(IPv4Address(w.G3))
+    changes = bulk_changes(engine.native, prefixes, 24, gateway, preference=20, add=True)
+    before = engine.table_info().generation
+    neighbor = NeighborChange(w.P3, IPv4Address(w.G3), "02:00:00:00:00:77")
+    engine.apply(changes, neighbors=[neighbor])
+    assert settled(engine).table_info().generation == before + 1
+    assert [hop.port for hop in engine.lookup(prefixes[[0, -1]])] == [w.P3, w.P3]
 
 
 def test_many_threads_ask(bed: RingBed, engine):

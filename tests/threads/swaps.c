@@ -193,8 +193,8 @@ static void start_engine(struct tr_dpdk_config *settings)
 {
 	const int32_t cpu[UNITS + 1] = {TR_DPDK_ANY_CPU, TR_DPDK_ANY_CPU, TR_DPDK_ANY_CPU};
 	const bool yields[UNITS + 1] = {true, true, true};
+	struct tr_neighbor_change neighbor[PORTS];
 	char error[TR_DPDK_TEXT], name[16];
-	uint8_t mac[6];
 
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct tr_port_config *port = &config->port[i];
@@ -215,9 +215,13 @@ static void start_engine(struct tr_dpdk_config *settings)
 		fail(error);
 	for (uint16_t i = 0; i < PORTS; i++) {
 		lab_take_over(i, UNITS, UNITS + 1);
-		mac_of(i, mac);
-		tr_neighbor_post(tr_engine_router(engine), i, gateway(i), mac);
+		mac_of(i, neighbor[i].mac);
+		neighbor[i].address = gateway(i);
+		neighbor[i].port = i;
+		neighbor[i].add = true;
 	}
+	tr_changes_post(tr_engine_router(engine),
+		&(struct tr_changes){.neighbors = neighbor, .neighbor_count = PORTS});
 	post((struct tr_route_change[]){route(MOVING, 16, 1, true), route(STILL, 16, 2, true)}, 2);
 	if (tr_engine_start(engine, cpu, yields, error))
 		fail(error);

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 """A reload leaves a router as a fresh one with the new configuration is, or as it was."""
 
-from ipaddress import IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twinroute.changes import NeighborChange
 from twinroute.config import Config, build_config
 from twinroute.errors import ConfigError, InputError
 from twinroute.reload import difference, reload
@@ -252,3 +255,64 @@ def test_a_route_that_the_router_refuses_changes_nothing():
     with pytest.raises(BenchError, match="gateway on a connected subnet expected"):
         reload(router, "sim", old, wrong)
     assert router.table_info().pending == 0
+
+
+@pytest.mark.parametrize("count", [1, 100, 40_000])
+def test_no_table_has_a_part_of_a_reload(tmp_path: Path, count: int):
+    """Neighbours, settings, and also more routes than are handled in a turn: one swap for all."""
+
+    def config(gateway: str, number: int) -> Config:
+        lines = [f"{100 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24" for n in range(count)]
+        path = tmp_path / f"{number}.txt"
+        path.write_text("".join(f"{line} via {gateway}\n" for line in lines))
+        mac = f"02:00:00:00:00:0{number}"
+        tables = {
+            "port": PORTS,
+            "route": [{"to": "0.0.0.0/0", "via": gateway}],
+            "route_file": [{"path": str(path)}],
+            "neighbor": [{"port": "p0", "address": "10.0.0.2", "mac": mac}],
+            "slow_path": {"arp_retries": number},
+        }
+        return build_config(tables)
+
+    old, new = config("10.0.0.2", 1), config("10.0.0.3", 2)
+    bench, router = router_of(old)
+    for first, second in ((old, new), (new, old)):
+        before = router.table_info().generation
+        done = reload(router, "sim", first, second).summary()
+        assert (done["routes_set"], done["neighbors_set"]) == (count + 1, 1)
+        bench.settle()
+        assert router.table_info().generation == before + 1
+        assert state(router) == state(router_of(second)[1])
+
+
+def test_changes_that_the_router_refuses_change_nothing():
+    """One that is wrong holds back all that belong to it, of other kinds too."""
+    bench, router = router_of(build_config({"port": PORTS}))
+    before = state(router), router.table_info()
+    sound = build_config({"port": PORTS, "route": [{"to": "1.0.0.0/8", "via": "10.0.0.9"}]})
+    (changes,) = router.routes_configured(sound)
+    neighbor = NeighborChange("p0", IPv4Address("10.0.0.2"), "02:00:00:00:00:01")
+    wrong = changes.copy()
+    wrong["route"]["gateway"] = 0
+    with pytest.raises(BenchError, match="gateway"):
+        router.apply(wrong, neighbors=[neighbor])
+    with pytest.raises(ValueError, match='port "p9": expected one of p0, p1'):
+        router.apply(changes, neighbors=[neighbor, replace(neighbor, port="p9")])
+    with pytest.raises(ValueError, match="mac='02'"):
+        router.apply(changes, neighbors=[neighbor, replace(neighbor, mac="02")])
+    bench.settle()
+    assert (state(router), router.table_info()) == before
+
+
+def test_a_steady_stream_of_changes_is_published():
+    """However many follow each other, each is made whole, and some are seen before the last."""
+    bench, router = router_of(build_config({"port": PORTS}))
+    before = router.table_info().generation
+    prefixes = np.arange(1 << 17, dtype=np.uint32) << 8 | 100 << 24
+    for number in range(24):
+        gateway = int(IPv4Address(GATEWAYS[number % 2]))
+        router.routes_post(prefixes + (number // 2 << 25), 24, gateway)
+    bench.settle()
+    assert router.table_info().generation > before + 1
+    assert router.table_info().routes >= 12 << 17

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Applications under measurement: `twinroute run` and DPDK's testpmd, each in a process."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from twinroute.control_client import ControlClient
+from twinroute.perf.source import Source
+
+WAIT_S = 120.0
+POLL_S = 0.002
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Poll until the condition holds."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {WAIT_S:g} s: {what}")
+        time.sleep(POLL_S)
+
+
+class Application:
+    """A process that ends with the `with` that it is made for."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: IO[str] | int | None
+    ) -> None:
+        """Start it. log: where its output goes; by default stderr comes by a pipe."""
+        streams: dict[str, Any] = {"stdout": log, "stderr": subprocess.PIPE if log is None else log}
+        environment = {**os.environ, **environment}
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, text=True, env=environment, **streams
+        )
+
+    def __enter__(self) -> Self:
+        """Return the application."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.communicate()
+
+    def memory_kb(self) -> dict[str, int]:
+        """Return the sums that the kernel has of the process's memory: Rss, Pss and others."""
+        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        pairs = (line.split(":") for line in lines)
+        return {name: int(value.split()[0]) for name, value in pairs}
+
+
+class RunningRouter(Application):
+    """`twinroute run`, ready."""
+
+    def __init__(
+        self, config: Path, control: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it and wait until it says that it is ready. control: its socket."""
+        self._control = control
+        command = [sys.executable, "-m", "twinroute", "run", str(config)]
+        super().__init__(command, environment or {}, None)
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        self.ready_s = time.monotonic() - self.started
+        if " ready: " not in line:
+            raise RuntimeError(line + self.process.communicate()[1])
+
+    def ask(self, method: str) -> dict[str, Any]:
+        """Ask the router by its control socket."""
+        with ControlClient(self._control) as client:
+            return client.call(method)
+
+    def settle(self) -> None:
+        """Wait until all routes are in force."""
+        wait_for(lambda: not self.ask("show.units")["table"]["pending"], "the table")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What the thread that polls the ports of a source does."""
+
+    cycles: float  # of the TSC for a packet, while the thread was on its CPU
+    packets_per_burst: float
+    on_cpu: float  # part of the time; less than 1 where others wanted the CPU
+
+
+def forwarding_rate(source: Source, ports: int, seconds: float) -> Rate:
+    """Measure an application that polls `ports` ports of a source by one thread."""
+    wait_for(lambda: source.stream(ports - 1).packets, "traffic")
+    time.sleep(seconds / 2)
+    before = [source.stream(port) for port in range(ports)]
+    time.sleep(seconds)
+    pairs = [(before[port], source.stream(port)) for port in range(ports)]
+    # Each port was looked at in an interval of its own.
+    per_ns = sum((b.packets - a.packets) / (b.cpu_ns - a.cpu_ns) for a, b in pairs)
+    first, last = pairs[0]
+    return Rate(
+        cycles=last.hz / 1e9 / per_ns,
+        packets_per_burst=(last.packets - first.packets) / (last.bursts - first.bursts),
+        on_cpu=(last.cpu_ns - first.cpu_ns) * last.hz / 1e9 / (last.cycles - first.cycles),
+    )
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Write the median of some values, and from the lowest to the highest."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// Traffic without a NIC, for measurements: a plugin of DPDK applications (EAL's -d) which has every
+// net_null port receive valid frames. Such a port hands out empty frames as fast as it is asked and
+// forgets what it sends; a receive callback writes the headers of a UDP packet into each, to the
+// port's MAC address and to one address after the other of a set. It works with any application
+// that does not use the ports' receive callbacks in another way.
+// TWINROUTE_SOURCE in the environment names the file that struct source is read from, and where the
+// streams are counted for everybody to see. source.py writes it.
+#include <fcntl.h>
+#include <pthread.h>
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STREAMS_MAX 64
+#define PORT_QUEUES_MAX 4
+#define PORTS_MAX (STREAMS_MAX / PORT_QUEUES_MAX)
+#define HEADER_BYTES 42 // Ethernet, IPv4, UDP
+#define SNAPSHOT_BURSTS 256
+#define LOOK_NS 1000000 // between two looks for ports that have started
+
+// What a queue of a port has received, as of its last full SNAPSHOT_BURSTS. Written by the thread
+// that polls it.
+struct stream {
+	uint64_t packets;
+	uint64_t bursts; // that were not empty
+	uint64_t cycles; // of the clock
+	uint64_t hz;     // of that clock
+	uint64_t cpu_ns; // that the thread has been on a CPU
+	uint8_t reserved[24];
+};
+
+struct source {
+	struct stream stream[STREAMS_MAX];
+	uint32_t destination_be[]; // as many as are left of the file, a power of two
+};
+
+struct state {
+	_Alignas(RTE_CACHE_LINE_SIZE) struct stream *stream;
+	uint64_t next;
+	uint64_t packets;
+	uint64_t bursts;
+	uint32_t sum; // of the IP header without its destination
+	uint16_t frame_bytes;
+	uint8_t header[HEADER_BYTES];
+};
+
+static struct source *source;
+static uint64_t mask;
+static struct state states[STREAMS_MAX];
+static pthread_t watch;
+static bool stop;
+
+// A port's MAC address is what the application has chosen by the time of the first frame.
+static void prepare(struct state *state, uint16_t port, uint16_t frame_bytes)
+{
+	static const uint8_t ip[] = {[0] = 0x45, [8] = 64, [9] = 17, [12] = 10, 0, 0, 2};
+	uint8_t *header = state->header;
+	struct rte_ether_addr mac;
+
+	rte_eth_macaddr_get(port, &mac);
+	memset(header, 0, HEADER_BYTES);
+	memcpy(header, mac.addr_bytes, sizeof(mac.addr_bytes));
+	header[6] = 0x02; // from some station
+	header[11] = 0x99;
+	header[12] = 0x08; // IPv4
+	memcpy(header + 14, ip, sizeof(ip));
+	header[16] = (uint8_t)((frame_bytes - 14) >> 8);
+	header[17] = (uint8_t)(frame_bytes - 14);
+	header[38] = (uint8_t)((frame_bytes - 34) >> 8); // UDP without a checksum
+	header[39] = (uint8_t)(frame_bytes - 34);
+	state->sum = 0;
+	for (unsigned i = 14; i < 34; i += 2)
+		state->sum += (uint32_t)header[i] << 8 | header[i + 1];
+	state->frame_bytes = frame_bytes;
+	state->stream->hz = rte_get_tsc_hz();
+}
+
+static void write_frame(struct state *state, uint8_t *frame)
+{
+	uint32_t to_be = source->destination_be[state->next++ & mask];
+	uint32_t to = rte_be_to_cpu_32(to_be);
+	uint32_t sum = state->sum + (to >> 16) + (to & 0xffff);
+	uint16_t checksum_be;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	checksum_be = rte_cpu_to_be_16((uint16_t)~sum);
+	memcpy(frame, state->header, HEADER_BYTES);
+	memcpy(frame + 24, &checksum_be, sizeof(checksum_be));
+	memcpy(frame + 30, &to_be, sizeof(to_be));
+}
+
+static void snapshot(struct state *state)
+{
+	struct stream *stream = state->stream;
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	stream->packets = state->packets;
+	stream->bursts = state->bursts;
+	stream->cycles = rte_rdtsc();
+	stream->cpu_ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static uint16_t received(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n,
+	uint16_t most, void *argument)
+{
+	struct state *state = argument;
+
+	(void)queue;
+	(void)most;
+	if (n == 0 || mbufs[0]->data_len < HEADER_BYTES)
+		return n;
+	if (unlikely(state->frame_bytes != mbufs[0]->data_len))
+		prepare(state, port, mbufs[0]->data_len);
+	for (uint16_t i = 0; i < n; i++)
+		write_frame(state, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+	state->packets += n;
+	if (++state->bursts % SNAPSHOT_BURSTS == 0)
+		snapshot(state);
+	return n;
+}
+
+// A queue can have a callback once it is set up, which the application does when it likes.
+static bool attach(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link;
+
+	if (rte_eth_dev_info_get(port, &info) || strcmp(info.driver_name, "net_null") != 0)
+		return false;
+	if (rte_eth_link_get_nowait(port, &link) || link.link_status != RTE_ETH_LINK_UP)
+		return false; // not started
+	for (uint16_t i = 0; i < RTE_MIN(info.nb_rx_queues, PORT_QUEUES_MAX); i++) {
+		struct state *state = &states[port * PORT_QUEUES_MAX + i];
+
+		state->stream = &source->stream[port * PORT_QUEUES_MAX + i];
+		state->next = (mask + 1) / 2 * port;
+		rte_eth_add_rx_callback(port, i, received, state);
+	}
+	return true;
+}
+
+static void *look(void *argument)
+{
+	const struct timespec time = {.tv_nsec = LOOK_NS};
+	bool is_attached[PORTS_MAX] = {false};
+	uint16_t port;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		RTE_ETH_FOREACH_DEV(port)
+		{
+			if (port < PORTS_MAX && !is_attached[port])
+				is_attached[port] = attach(port);
+		}
+		nanosleep(&time, NULL);
+	}
+	return argument;
+}
+
+static int map(const char *path)
+{
+	struct stat status;
+	int file = open(path, O_RDWR | O_CLOEXEC);
+
+	if (file < 0)
+		return -1;
+	if (fstat(file, &status) == 0 && (size_t)status.st_size > sizeof(*source))
+		source = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			file, 0);
+	close(file);
+	if (!source || source == MAP_FAILED)
+		return -1;
+	mask = ((size_t)status.st_size - sizeof(*source)) / sizeof(source->destination_be[0]) - 1;
+	return 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *path = getenv("TWINROUTE_SOURCE");
+
+	if (!path || map(path) || pthread_create(&watch, NULL, look, NULL)) {
+		fprintf(stderr, "traffic source: TWINROUTE_SOURCE: no such file of its kind\n");
+		abort();
+	}
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(watch, NULL);
+}
