@@ -208,7 +208,7 @@ def test_path_mtu_discovery(lab: Lab):
         assert "mtu = 1400" in lab.ping("a", HOST_B, "-M do -s 1450")
         # The host has learned it, and says so itself.
         assert "mtu 1400" in sh(f"ip -n {lab.hosts['a']} route get {HOST_B}")
-        assert "message too long, mtu=1400" in lab.ping("a", HOST_B, "-M do -s 1450")
+        assert "message too long" in lab.ping("a", HOST_B, "-M do -s 1450").lower()
     with lab.loses():
         assert ARRIVES in lab.ping("a", HOST_B, "-M do -s 1372")
 
