@@ -94,7 +94,7 @@ def _port(setup: Setup, port: str) -> Document:
 def _route(route: Route) -> Document:
     table: Document = {"to": route.to, "kind": route.kind}
     if route.via:
-        table["via"] = route.via
+        table["via"] = route.via if isinstance(route.via, str) else list(route.via)
     if route.port:
         table["port"] = route.port
     if route.metric is not None:

@@ -3,21 +3,27 @@
 
 from twinroute.conformance.kit import (
     A1,
+    B1,
     BROADCAST,
     DF,
     DROP,
     ERR,
     FRAGMENTS,
     FWD,
+    G2,
+    G3,
     H2,
     ICMP,
     MF,
     P1,
     P2,
+    P3,
     R1,
     REPLY,
+    ROUTES,
     TCP,
     UDP,
+    Route,
     T,
     Testbed,
     U,
@@ -58,6 +64,14 @@ def reserved_bits_change_nothing(t: Testbed) -> None:
     packet = T(data=LONG, fragment=RESERVED | DF)
     t.send(P1, packet)
     t.expect(ERR(packet, 3, 4, 620), drop="fragmentation_needed")
+    t.configure(routes=(Route("198.18.0.0/16", (G2, G3)), ROUTES[1]))
+    t.goods(P1, T(dst=B1), FWD(T(dst=B1), P3))
+    for sport in range(1024, 1040):
+        packets = [T(sport=sport), T(sport=sport, fragment=RESERVED, tos=3)]
+        t.send(P1, *packets)
+        got = t.collect(count=2, note=f"one gateway of two, port {sport}")
+        port = P2 if got[P2] else P3
+        t.check(got[port] == [FWD(packet, port).data for packet in packets], "both by one port")
 
 
 @case("RFC1812-5.2.5-3")

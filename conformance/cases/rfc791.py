@@ -2,14 +2,20 @@
 """RFC 791 and RFC 894: fragments, and frames from the shortest to the longest; RFC 6864: IDs."""
 
 from twinroute.conformance.kit import (
+    B1,
     DF,
     DROP,
     ERR,
     FRAGMENTS,
     FWD,
+    G2,
+    G3,
     MF,
     P1,
     P2,
+    P3,
+    ROUTES,
+    Route,
     T,
     Testbed,
     case,
@@ -133,6 +139,13 @@ def the_id_of_whole_packets_is_ignored(t: Testbed) -> None:
         packet = T(fragment=DF, ident=ident)
         t.send(P1, *[packet] * 1000)
         t.expect([FWD(packet)] * 1000, note=f"ID {ident:#06x}")
+    t.configure(routes=(Route("198.18.0.0/16", (G2, G3)), ROUTES[1]))
+    t.goods(P1, T(dst=B1), FWD(T(dst=B1), P3))
+    packets = [T(fragment=DF, ident=ident) for ident in (*[0] * 100, *range(100))]
+    t.send(P1, *packets)
+    got = t.collect(count=len(packets), note="one gateway of two")
+    port = P2 if got[P2] else P3
+    t.check(got[port] == [FWD(packet, port).data for packet in packets], "all by one port")
 
 
 @case("RFC6864-4.3-1")
