@@ -58,7 +58,7 @@ class Seen:
             at += 1 if area[at] == 1 or at + 1 == len(area) else max(area[at + 1], 1)
         return types
 
-    @property
+    @cached_property
     def ends(self) -> tuple[IPv4Address, IPv4Address]:
         """Source and destination."""
         return IPv4Address(self.packet[12:16]), IPv4Address(self.packet[16:20])

@@ -25,10 +25,30 @@ KEYS: dict[str, str] = {
     "arp_lifetime_s": "slow_path.arp_lifetime_s",
     "arp_failed_s": "slow_path.arp_failed_s",
     "neighbor_pending": "slow_path.neighbor_pending",
+    "arp_announce": "slow_path.arp_announce",
+    "record_route": "options.record_route",
+    "receive_directed_broadcast": "receive_directed_broadcast",
+    "forward_directed_broadcast": "forward_directed_broadcast",
+    "groups": "groups",
 }
 
+
+def _source_route(document: Document, value: Any) -> None:
+    """Both kinds of source route."""
+    for kind in ("loose", "strict"):
+        _turn(document, f"options.{kind}_source_route", value)
+
+
+def _filter(document: Document, value: Any) -> None:
+    """Rules of the packet filter, as tables."""
+    document["filter"] = value
+
+
 # Knobs that are more than one key: the function changes the document.
-SPECIAL: dict[str, Callable[[Document, Any], None]] = {}
+SPECIAL: dict[str, Callable[[Document, Any], None]] = {
+    "source_route": _source_route,
+    "filter": _filter,
+}
 
 UNKNOWN = "unknown key"
 
@@ -74,7 +94,7 @@ def _port(setup: Setup, port: str) -> Document:
 def _route(route: Route) -> Document:
     table: Document = {"to": route.to, "kind": route.kind}
     if route.via:
-        table["via"] = route.via
+        table["via"] = route.via if isinstance(route.via, str) else list(route.via)
     if route.port:
         table["port"] = route.port
     if route.metric is not None:

@@ -14,10 +14,13 @@ from twinroute.conformance import names as n
 
 @dataclass(frozen=True)
 class Route:
-    """A route: by a gateway, by a port, or of a kind that ends packets. The lower metric wins."""
+    """A route: by a gateway, by a port, or of a kind that ends packets. The lower metric wins.
+
+    via: several gateways share the flows.
+    """
 
     to: str
-    via: str = ""
+    via: str | tuple[str, ...] = ""
     port: str = ""
     kind: str = "via"
     metric: int | None = None

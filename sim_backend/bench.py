@@ -331,9 +331,12 @@ class Bench:
         """
         start_trace(self.world, filter, most)
 
-    def trace_events(self) -> list[TraceEvent]:
-        """Return every event of traced packets up to now; format_trace() writes them."""
-        return read_trace(self.world)
+    def trace_events(self, first: int = 0) -> list[TraceEvent]:
+        """Return the events of traced packets up to now; format_trace() writes them.
+
+        first: the number of events to leave out, which an earlier call returned.
+        """
+        return read_trace(self.world, first)
 
     def _still(self) -> str:
         """Name what keeps the world from being idle."""

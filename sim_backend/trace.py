@@ -43,12 +43,12 @@ def start_trace(world: World, libpcap_filter: str, most: int) -> None:
         raise BenchError(f'trace filter "{libpcap_filter}": {c_text(error)}')
 
 
-def read_trace(world: World) -> list[TraceEvent]:
-    """Copy all events up to now."""
+def read_trace(world: World, first: int = 0) -> list[TraceEvent]:
+    """Copy all events up to now, from number `first` on."""
     world.at_rest("trace")
     out = ffi.new("const struct tr_trace_event **")
     count = int(lib.tr_world_trace_read(world.pointer, out))
-    return [_event(world, out[0][index]) for index in range(count)]
+    return [_event(world, out[0][index]) for index in range(first, count)]
 
 
 def _event(world: World, event: Any) -> TraceEvent:

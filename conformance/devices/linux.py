@@ -186,9 +186,11 @@ def _route(route: Route) -> str:
             raise Missing(f"Linux has no route of kind {route.kind}")
         return f"{KINDS[route.kind]} {route.to}"
     words = [route.to]
-    words += ["via", route.via] if route.via else []
+    gateways = (route.via,) if isinstance(route.via, str) else route.via
+    words += ["via", gateways[0]] if gateways[0] and len(gateways) == 1 else []
     words += ["dev", route.port] if route.port else []
     words += ["metric", str(route.metric)] if route.metric is not None else []
+    words += [f"nexthop via {gateway}" for gateway in gateways] if len(gateways) > 1 else []
     return " ".join(words)
 
 

@@ -101,7 +101,10 @@ def test_only_what_is_chosen():
         bench.port("p0").send(frame(bench, protocol=p.TCP, ident=index))
         bench.port("p0").send(frame(bench, protocol=p.UDP))
     bench.run_until_idle()
-    assert {event.packet for event in bench.trace_events()} == {1, 2}
+    events = bench.trace_events()
+    assert {event.packet for event in events} == {1, 2}
+    assert bench.trace_events(5) == events[5:] != []
+    assert bench.trace_events(len(events)) == []
     marked = make_bench()
     frames = [frame(marked, ident=index) for index in range(3)]
     marked.port("p0").station.send_all(frames, trace=[False, True, False])
