@@ -25,10 +25,25 @@ KEYS: dict[str, str] = {
     "arp_lifetime_s": "slow_path.arp_lifetime_s",
     "arp_failed_s": "slow_path.arp_failed_s",
     "neighbor_pending": "slow_path.neighbor_pending",
+    "loose_source_route": "options.loose_source_route",
+    "strict_source_route": "options.strict_source_route",
+    "record_route": "options.record_route",
+    "timestamp": "options.timestamp",
+    "stream_id": "options.stream_id",
+    "unknown_option": "options.unknown",
 }
 
+
+def _source_route(document: Document, value: Any) -> None:
+    """Both kinds of source route."""
+    for kind in ("loose", "strict"):
+        _turn(document, f"options.{kind}_source_route", value)
+
+
 # Knobs that are more than one key: the function changes the document.
-SPECIAL: dict[str, Callable[[Document, Any], None]] = {}
+SPECIAL: dict[str, Callable[[Document, Any], None]] = {
+    "source_route": _source_route,
+}
 
 UNKNOWN = "unknown key"
 
