@@ -13,12 +13,15 @@ from twinroute.conformance.kit import (
     MAYBE,
     P1,
     P2,
+    PORT,
     R1,
     R2,
     TWIN,
+    ConfigBed,
     T,
     Testbed,
     case,
+    config_case,
     g2,
     h2,
 )
@@ -170,3 +173,21 @@ def drops_of_options_are_counted_not_logged(t: Testbed) -> None:
     t.check(not any(out[place] for place in out if place != P2), "and nothing else comes out")
     t.check(t.dropped() in ({}, {"unknown_option": 20_000}), f"all are counted: {t.dropped()}")
     t.check(lines.count <= 20, f"{lines.count} lines logged in 2 s")
+
+
+# --- configuration --------------------------------------------------------------------------------
+
+
+@config_case("RFC1812-5.3.13.4-2", "RFC7126-4.8.5-2")
+def options_have_settings(c: ConfigBed) -> None:
+    """Source routes and Router Alert each have a setting: drop, ignore, process, nothing else."""
+    for key, default in (
+        ("loose_source_route", "drop"),
+        ("strict_source_route", "drop"),
+        ("router_alert", "ignore"),
+    ):
+        c.check(getattr(c.accepts(PORT).options, key) == default, f"{key} is {default} by default")
+        for setting in ("drop", "ignore", "process"):
+            config = c.accepts(f'{PORT}\n[options]\n{key} = "{setting}"\n')
+            c.check(getattr(config.options, key) == setting, f"{key} is {setting}")
+        c.refuses(f'{PORT}\n[options]\n{key} = "reject"\n', key, "drop", "ignore", "process")

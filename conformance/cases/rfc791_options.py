@@ -4,6 +4,7 @@
 from twinroute.conformance.kit import (
     A1,
     ALONE,
+    DROP,
     ERR,
     FRAGMENTS,
     FWD,
@@ -96,6 +97,13 @@ def full_record_route_is_no_obstacle(t: Testbed) -> None:
 @case("RFC791-3.1-2")
 def pointers_of_routes(t: Testbed) -> None:
     """Less than 4, or not at an address: a Parameter Problem that shows the pointer."""
+    for kind, reason in (
+        (LOOSE, "source_route"),
+        (STRICT, "source_route"),
+        (RECORD, "record_route"),
+    ):
+        t.send(P1, T(options=bytes([kind, 7, 3]) + bytes(4)))
+        t.expect(DROP, drop=reason, note=f"type {kind}, by default")
     t.configure(knobs=PROCESS)
     for kind in (LOOSE, STRICT, RECORD):
         for pointer in (0, 1, 3, 5):
