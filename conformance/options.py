@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from twinroute.conformance.frames import address_bytes
+from twinroute.conformance.testbed import Testbed
 from twinroute.conformance.wanted import Free, right_ip_checksum
 
 RECORD, STAMPS, LOOSE, STRICT = 7, 68, 131, 137
@@ -47,6 +48,11 @@ def record(*addresses: str, slots: int) -> bytes:
 def stamp_in(frame: bytes, at: int) -> int:
     """Return the timestamp at an octet of a frame."""
     return int.from_bytes(frame[at : at + 4], "big")
+
+
+def now_ms(t: Testbed) -> float:
+    """Return the time as the router sees it pass."""
+    return t.device.now_ps / 1e9 if t.has("virtual-time") else time.monotonic() * 1e3
 
 
 def is_sound(stamp: int) -> bool:
