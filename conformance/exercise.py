@@ -74,9 +74,14 @@ class Done:
         return any(kind == one and place in ("", where) for where, one, _ in self.expected)
 
     def is_silent_once(self) -> bool:
-        """Tell whether something was sent and nothing came of it."""
+        """Tell whether something was sent and nothing had to come of it."""
         return any(
-            round_.sent and not (round_.got if round_.collected else round_.wanted)
+            round_.sent
+            and not (
+                round_.got
+                if round_.collected
+                else [one for one in round_.wanted if not one.optional]
+            )
             for round_ in self.rounds
         )
 

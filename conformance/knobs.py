@@ -30,6 +30,11 @@ KEYS: dict[str, str] = {
     "receive_directed_broadcast": "receive_directed_broadcast",
     "forward_directed_broadcast": "forward_directed_broadcast",
     "groups": "groups",
+    "loose_source_route": "options.loose_source_route",
+    "strict_source_route": "options.strict_source_route",
+    "timestamp": "options.timestamp",
+    "stream_id": "options.stream_id",
+    "unknown_option": "options.unknown",
 }
 
 

@@ -213,25 +213,42 @@ def ERR(
     source: str = "",
     to: str = "",
     size_max: int = 576,
+    options: bytes = b"",
+    dst: str = "",
 ) -> Wanted:
     """Expect an ICMP error about a frame (RFC 1812 4.3.2).
 
     rest: octets 4 to 7 (the MTU of 3/4; a pointer is `n << 24`). port: where it leaves by; source:
     the router's address there; to: MAC address of the next hop. size_max: of its IP packet.
+    options, dst: of the error, where they are not none and the sender's address.
     """
     packet = f.ip_of(frame)[: max(len(frame) - ETHER, 20)]
-    target = f.text_of(packet[12:16])
-    quote = packet[: size_max - 28]
+    target = dst or f.text_of(packet[12:16])
+    options += bytes(-len(options) % 4)
+    message_at = ETHER + 20 + len(options)
+    quote = packet[: size_max - 28 - len(options)]
     message = f.icmp(kind, code, struct.pack("!I", rest), quote)
     source = source or n.OWN[port]
-    error = f.ipv4(source, target, message, protocol=f.ICMP, ident=0, fragment=f.DF, tos=0xC0)
+    error = f.ipv4(
+        *(source, target, message),
+        protocol=f.ICMP,
+        ident=0,
+        fragment=f.DF,
+        tos=0xC0,
+        options=options,
+    )
     to = to or n.next_hop_mac(port, target)
-    quoted = ETHER + 28
+    quoted = message_at + 8
     free = (
         *OWN_HEADER,
-        Free(36, b"\xff\xff", "right ICMP checksum", right_icmp_checksum),
-        Free(quoted + 8, b"\xff", "quoted TTL as sent or one less", _quoted_ttl(packet[8])),
-        Free(quoted + 10, b"\xff\xff", "quoted checksum as sent, or right", _quoted_sum(packet)),
+        Free(message_at + 2, b"\xff\xff", "right ICMP checksum", right_icmp_checksum),
+        Free(quoted + 8, b"\xff", "quoted TTL as sent or one less", _quoted_ttl(quoted, packet[8])),
+        Free(
+            quoted + 10,
+            b"\xff\xff",
+            "quoted checksum as sent, or right",
+            _quoted_sum(quoted, packet),
+        ),
     )
     return Wanted(
         port,
@@ -243,14 +260,12 @@ def ERR(
     )
 
 
-def _quoted_ttl(sent: int) -> Callable[[bytes], bool]:
-    at = ETHER + 28 + 8
-    return lambda frame: frame[at] in (sent, max(sent - 1, 0))
+def _quoted_ttl(quoted: int, sent: int) -> Callable[[bytes], bool]:
+    return lambda frame: frame[quoted + 8] in (sent, max(sent - 1, 0))
 
 
-def _quoted_sum(sent: bytes) -> Callable[[bytes], bool]:
+def _quoted_sum(at: int, sent: bytes) -> Callable[[bytes], bool]:
     """RFC 1812 4.3.2.3: the quoted checksum goes with the quoted TTL."""
-    at = ETHER + 28
 
     def rule(frame: bytes) -> bool:
         quoted = frame[at : at + len(sent)]

@@ -49,6 +49,17 @@ def _source_route(value: Any) -> dict[str, object]:
     )
 
 
+def _always(*settings: str) -> Callable[[Any], dict[str, object]]:
+    """Return what a knob is that Linux does not have, as it always does one thing."""
+
+    def knob(value: Any) -> dict[str, object]:
+        if value not in settings:
+            raise KeyError(value)
+        return {}
+
+    return knob
+
+
 # Knobs of the suite as sysctls.
 KNOBS: dict[str, Callable[[Any], dict[str, object]]] = {
     "icmp_errors_per_s": lambda value: {
@@ -60,6 +71,10 @@ KNOBS: dict[str, Callable[[Any], dict[str, object]]] = {
     "neighbor_pending": lambda value: _ports("neigh.PORT.unres_qlen", value),
     "urpf": lambda value: _ports("conf.PORT.rp_filter", URPF[value]),
     "source_route": _source_route,
+    "record_route": _always("process"),
+    "timestamp": _always("process"),
+    "stream_id": _always("ignore"),
+    "unknown_option": _always("ignore"),
     "redirects": lambda value: {"net.ipv4.conf.all.send_redirects": int(value)},
 }
 PORT_KNOBS: dict[str, Callable[[str, Any], dict[str, object]]] = {
