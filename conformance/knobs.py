@@ -25,10 +25,13 @@ KEYS: dict[str, str] = {
     "arp_lifetime_s": "slow_path.arp_lifetime_s",
     "arp_failed_s": "slow_path.arp_failed_s",
     "neighbor_pending": "slow_path.neighbor_pending",
+    "groups": "groups",
 }
 
 # Knobs that are more than one key: the function changes the document.
-SPECIAL: dict[str, Callable[[Document, Any], None]] = {}
+SPECIAL: dict[str, Callable[[Document, Any], None]] = {
+    "multicast_routes": lambda document, value: document.update(multicast_route=value),
+}
 
 UNKNOWN = "unknown key"
 
