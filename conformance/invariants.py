@@ -14,7 +14,7 @@ from twinroute.conformance import frames as f
 from twinroute.conformance import names as n
 from twinroute.conformance.device import Captured
 from twinroute.conformance.setup import Setup
-from twinroute.conformance.wanted import ORIGINATED
+from twinroute.conformance.wanted import ORIGINATED, STACK
 
 SOURCE_ROUTES = (131, 137)
 STREAM_ID = 136
@@ -145,13 +145,15 @@ def ttl_is_large(seen: Seen) -> bool | None:
 @invariant("RFC1812-4.2.2.11-1")
 def source_is_known(seen: Seen) -> bool | None:
     """No IP packet has source 0.0.0.0."""
-    return int(seen.ends[0]) != 0 if seen.packet else None
+    return int(seen.ends[0]) != 0 if seen.packet and seen.kind != STACK else None
 
 
 @invariant("RFC1812-4.2.2.11-5")
 def nothing_of_network_0(seen: Seen) -> bool | None:
     """No IP packet has source or destination in 0.0.0.0/8."""
-    return all(int(end) >> 24 for end in seen.ends) if seen.packet else None
+    if not seen.packet or seen.kind == STACK:  # a DHCP client's, see 4.2.2.11-2
+        return None
+    return all(int(end) >> 24 for end in seen.ends)
 
 
 @invariant("RFC1812-4.2.2.11-13")

@@ -53,6 +53,7 @@ def _filter(document: Document, value: Any) -> None:
 SPECIAL: dict[str, Callable[[Document, Any], None]] = {
     "source_route": _source_route,
     "filter": _filter,
+    "multicast_routes": lambda document, value: document.update(multicast_route=value),
 }
 
 UNKNOWN = "unknown key"

@@ -95,7 +95,8 @@ class Port(Table):
 
     The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
     02:54:52, two bytes made from the router's name (0 for "router"), and its index. redirects: are
-    sent to stations on the port's link; [icmp.redirect] says how many. directed_broadcast: of the
+    sent to stations on the port's link; [icmp.redirect] says how many. time_exceeded: is sent about
+    packets that came by the port. directed_broadcast: of the
     port's subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
     ttl_threshold: a multicast packet leaves by the port only with a TTL above it.
     """
@@ -108,6 +109,7 @@ class Port(Table):
     mac: Annotated[str, config_rules.MAC] = ""
     mtu: Annotated[int, integer(68, 9216)] = 1500
     redirects: Annotated[bool, config_rules.FLAG] = True
+    time_exceeded: Annotated[bool, config_rules.FLAG] = True
     receive_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
     forward_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
     groups: Annotated[

@@ -25,13 +25,17 @@ class Icmp(BaseModel):
     """`[icmp]`. `icmp_errors_per_s` of [slow_path] limits all errors together besides.
 
     unreachables: Destination Unreachable; fragmentation needed is sent all the same, because
-    without it no path MTU is found. prohibited: code 13 of them.
+    without it no path MTU is found. prohibited: code 13 of them. echo: requests are answered. ttl:
+    of all messages; dscp: of errors, a reply has its request's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     unreachables: Annotated[bool, FLAG] = True
     prohibited: Annotated[bool, FLAG] = True
+    echo: Annotated[bool, FLAG] = True
+    ttl: Annotated[int, integer(1, 255)] = 64
+    dscp: Annotated[int, integer(0, 63)] = 48
     unreachable: IcmpLimit = IcmpLimit()
     time_exceeded: IcmpLimit = IcmpLimit()
     parameter_problem: IcmpLimit = IcmpLimit()
@@ -43,6 +47,9 @@ def fill_icmp(icmp: Icmp, out: Any) -> None:
     """Fill a struct tr_icmp_config."""
     out.unreachables_off = not icmp.unreachables
     out.prohibited_off = not icmp.prohibited
+    out.echo_off = not icmp.echo
+    out.ttl = icmp.ttl
+    out.dscp = icmp.dscp
     for index, kind in enumerate(KINDS):
         limit: IcmpLimit = getattr(icmp, kind)
         out.limit[index].per_s = limit.per_s

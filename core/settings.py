@@ -52,6 +52,9 @@ def fill_live_settings(native: Native, config: Config, out: Any) -> None:
     out.icmp_errors_burst = slow.icmp_errors_burst
     out.option_policy = option_policies(config.options, native.lib)
     fill_icmp(config.icmp, out.icmp)
+    out.icmp.time_exceeded_off = sum(
+        1 << index for index, port in enumerate(config.ports.values()) if not port.time_exceeded
+    )
     fill_groups(config, out.groups)
 
 

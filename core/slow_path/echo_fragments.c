@@ -96,8 +96,8 @@ static void plan(struct tr_slow_path *slow, struct reply *reply)
 }
 
 // Writes the fragment that begins at octet `at` of the message.
-static bool write_fragment(struct pkt *pkt, const struct reply *reply, struct reader *reader,
-	uint32_t at)
+static bool write_fragment(const struct tr_slow_path *slow, struct pkt *pkt,
+	const struct reply *reply, struct reader *reader, uint32_t at)
 {
 	uint32_t rest = reply->data - at;
 	bool last = rest <= reply->mtu_data;
@@ -107,7 +107,7 @@ static bool write_fragment(struct pkt *pkt, const struct reply *reply, struct re
 	if (!frame)
 		return false;
 	memset(frame, 0, ETHER_HEADER_BYTES);
-	tr_slow_echo_header(slow_ip(pkt), slow_ip(reply->request),
+	tr_slow_echo_header(slow, slow_ip(pkt), slow_ip(reply->request),
 		(uint16_t)(IPV4_HEADER_BYTES + bytes), (uint16_t)(at / 8 | (last ? 0 : IPV4_MF)));
 	frame += ETHER_HEADER_BYTES + IPV4_HEADER_BYTES;
 	read(reader, frame, bytes);
@@ -127,7 +127,7 @@ static bool make_fragments(struct tr_slow_path *slow, struct pkt **pkts, const s
 	if (pkt_alloc_bulk(slow->pool, pkts, reply->fragments) != 0)
 		return false;
 	for (uint32_t i = 0; i < reply->fragments; i++) {
-		if (!write_fragment(pkts[i], reply, &reader, i * each)) {
+		if (!write_fragment(slow, pkts[i], reply, &reader, i * each)) {
 			pkt_free_bulk(pkts, reply->fragments);
 			return false;
 		}
@@ -148,6 +148,10 @@ static void answer(struct tr_slow_path *slow, const struct tr_fragment *first)
 
 	if (!make_header(&reply, first)) {
 		drop_all(slow, first, TR_DROP_ICMP_MALFORMED);
+		return;
+	}
+	if (slow->echo_off) {
+		drop_all(slow, first, TR_DROP_ECHO_IGNORED);
 		return;
 	}
 	if (!tr_slow_icmp_may_send(slow, TR_ICMP_ECHO_REPLY)) {

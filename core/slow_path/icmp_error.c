@@ -7,7 +7,6 @@
 #include "slow_path/slow_path.h"
 
 #define ICMP_ERROR_BYTES_MAX 576 // RFC 1812 4.3.2.3: of the whole datagram
-#define ICMP_ERROR_TOS 0xc0      // RFC 1812 4.3.2.5: precedence 6, today CS6; not ECN-capable
 #define HEADERS_BYTES (IPV4_HEADER_BYTES + (uint32_t)sizeof(struct icmp_header))
 
 struct error {
@@ -53,8 +52,11 @@ static bool is_subject(const struct tr_slow_path *slow, const struct pkt *pkt)
 		!is_group_route(slow, destination);
 }
 
-static bool is_switched_off(const struct tr_slow_path *slow, const struct icmp_header *message)
+static bool is_switched_off(const struct tr_slow_path *slow, const struct icmp_header *message,
+	uint16_t port)
 {
+	if (message->type == ICMP_TIME_EXCEEDED && port < TR_PORTS_MAX) // RFC 1812 5.2.7.3
+		return slow->time_exceeded_off >> port & 1;
 	if (message->type != ICMP_UNREACHABLE || message->code == ICMP_FRAGMENTATION_NEEDED)
 		return false;
 	// RFC 1812 5.2.7.1
@@ -115,8 +117,8 @@ static void trace_back(const struct tr_slow_path *slow, const struct pkt *about,
 }
 
 // Fills in a frame of `bytes` IP bytes, but for its Ethernet header.
-static void fill(uint8_t *frame, uint32_t bytes, const struct pkt *about, uint32_t from,
-	const struct error *error)
+static void fill(const struct tr_slow_path *slow, uint8_t *frame, uint32_t bytes,
+	const struct pkt *about, uint32_t from, const struct error *error)
 {
 	uint32_t header_bytes = IPV4_HEADER_BYTES + error->option_bytes;
 	struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);
@@ -125,11 +127,11 @@ static void fill(uint8_t *frame, uint32_t bytes, const struct pkt *about, uint32
 	memset(frame, 0, ETHER_HEADER_BYTES);
 	*ip = (struct ipv4_header){
 		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
-		.dscp_ecn = ICMP_ERROR_TOS,
+		.dscp_ecn = slow->error_tos,
 		.total_bytes_be = be16((uint16_t)bytes),
 		.id_be = 0, // RFC 6864 4.1: an atomic datagram needs none
 		.fragment_be = be16(IPV4_DF),
-		.ttl = IPV4_TTL_DEFAULT,
+		.ttl = slow->icmp_ttl,
 		.protocol = IPV4_PROTOCOL_ICMP,
 		.source_be = be32(from),
 		.destination_be = be32(error->first),
@@ -151,7 +153,7 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struc
 	trace_back(slow, about, error);
 	hop = way_back(slow, error->first);
 	if (!hop || !tr_slow_is_answerable(slow, be32(slow_ip(about)->source_be)) ||
-		is_switched_off(slow, &error->message) || !is_subject(slow, about))
+		is_switched_off(slow, &error->message, pkt_port(about)) || !is_subject(slow, about))
 		return false;
 	neighbor = hop->kind == TR_ROUTE_VIA ? hop->gateway : error->first;
 	if (error->is_strict && neighbor != error->first)
@@ -168,7 +170,7 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struc
 	pkt = tr_slow_make(slow, ETHER_HEADER_BYTES + bytes, about);
 	if (!pkt)
 		return false;
-	fill(pkt_data(pkt), bytes, about, from, error);
+	fill(slow, pkt_data(pkt), bytes, about, from, error);
 	tr_slow_output(slow, pkt);
 	return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How many ICMP messages the router sends (RFC 1812 4.3.2.8): errors within a limit of all and one
-// of their kind, echo replies within one of theirs. A message takes a token of each or of none.
+// Which ICMP messages the router sends, and how many (RFC 1812 4.3.2.8): errors within a limit
+// of all and one of their kind, echo replies within one of theirs. A message takes a token of
+// each or of none.
 #include "slow_path/slow_path.h"
 
 void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *settings)
@@ -14,6 +15,10 @@ void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *
 			settings->icmp.limit[i].burst);
 	slow->unreachables_off = settings->icmp.unreachables_off;
 	slow->prohibited_off = settings->icmp.prohibited_off;
+	slow->echo_off = settings->icmp.echo_off;
+	slow->icmp_ttl = settings->icmp.ttl ? settings->icmp.ttl : IPV4_TTL_DEFAULT;
+	slow->error_tos = (uint8_t)(settings->icmp.dscp << 2); // not ECN-capable
+	slow->time_exceeded_off = settings->icmp.time_exceeded_off;
 }
 
 bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind)

@@ -22,8 +22,8 @@ bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 		kind != TR_ROUTE_MULTICAST && kind != TR_ROUTE_MARTIAN;
 }
 
-void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
-	uint16_t fragment)
+void tr_slow_echo_header(const struct tr_slow_path *slow, struct ipv4_header *ip,
+	const struct ipv4_header *request, uint16_t bytes, uint16_t fragment)
 {
 	*ip = (struct ipv4_header){
 		.version_ihl = IPV4_VERSION_IHL,
@@ -31,7 +31,7 @@ void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *reque
 		.total_bytes_be = be16(bytes),
 		.id_be = request->id_be,
 		.fragment_be = be16(fragment),
-		.ttl = IPV4_TTL_DEFAULT, // RFC 1812 4.3.2.2: not the request's
+		.ttl = slow->icmp_ttl, // RFC 1812 4.3.2.2: not the request's
 		.protocol = IPV4_PROTOCOL_ICMP,
 		.source_be = request->destination_be, // RFC 1812 4.3.3.6
 		.destination_be = request->source_be,
@@ -41,7 +41,8 @@ void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *reque
 
 // The frame of a request becomes that of its reply. Of the IP options those are kept that record
 // the way, and a source route (RFC 1812 4.3.3.6); they are no longer than those of the request.
-static void answer(struct pkt *pkt, const struct reply_options *options)
+static void answer(const struct tr_slow_path *slow, struct pkt *pkt,
+	const struct reply_options *options)
 {
 	struct ipv4_header request;
 	struct ipv4_header *ip = slow_ip(pkt);
@@ -54,7 +55,8 @@ static void answer(struct pkt *pkt, const struct reply_options *options)
 	bytes = be16(request.total_bytes_be) - shorter;
 	pkt_pull(pkt, shorter);
 	ip = slow_ip(pkt);
-	tr_slow_echo_header(ip, &request, (uint16_t)bytes, be16(request.fragment_be) & IPV4_DF);
+	tr_slow_echo_header(slow, ip, &request, (uint16_t)bytes,
+		be16(request.fragment_be) & IPV4_DF);
 	ip->version_ihl = (uint8_t)(0x40 | header_bytes / 4);
 	ip->destination_be = be32(options->first);
 	memcpy(ip + 1, options->octet, options->bytes);
@@ -86,6 +88,10 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_ICMP_MALFORMED);
 		return true;
 	}
+	if (icmp->type == ICMP_ECHO_REQUEST && slow->echo_off) { // RFC 1812 4.3.3.6
+		tr_slow_drop(slow, pkt, TR_DROP_ECHO_IGNORED);
+		return true;
+	}
 	options.bytes = tr_options_reply(slow, ip, options.octet, &options.first);
 	if (icmp->type != ICMP_ECHO_REQUEST || !tr_slow_is_answerable(slow, be32(ip->source_be)) ||
 		!tr_slow_is_answerable(slow, options.first))
@@ -101,7 +107,7 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	io_trace(slow->core, pkt, TR_STEP_SLOW_ICMP_QUERY, tr_drop_verdict(TR_DROP_ECHO_ANSWERED));
 	tr_count(&slow->counters.dropped[TR_DROP_ECHO_ANSWERED], 1);
 	tr_count(&slow->counters.generated, 1);
-	answer(pkt, &options);
+	answer(slow, pkt, &options);
 	tr_slow_output(slow, pkt);
 	return true;
 }

@@ -44,8 +44,12 @@ struct tr_slow_path {
 	uint8_t option_policy[256]; // enum tr_option_policy
 	bool unreachables_off;
 	bool prohibited_off;
-	uint32_t links_down; // ports that the tables know to be without a link: bit mask
-	uint32_t announced;  // ports whose addresses were announced by ARP: bit mask
+	bool echo_off;
+	uint8_t icmp_ttl;
+	uint8_t error_tos;
+	uint32_t time_exceeded_off; // ports: bit mask
+	uint32_t links_down;        // ports that the tables know to be without a link: bit mask
+	uint32_t announced;         // ports whose addresses were announced by ARP: bit mask
 	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
 	uint16_t step; // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
@@ -102,8 +106,8 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
 // Replies go to single hosts only (RFC 1812 4.2.2.11, 4.3.3.6).
 bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
 // IP header of an echo reply or of a fragment of it: `bytes` in all, `fragment` flags and offset.
-void tr_slow_echo_header(struct ipv4_header *ip, const struct ipv4_header *request, uint16_t bytes,
-	uint16_t fragment);
+void tr_slow_echo_header(const struct tr_slow_path *slow, struct ipv4_header *ip,
+	const struct ipv4_header *request, uint16_t bytes, uint16_t fragment);
 // To a broadcast address, to a multicast group: to the host stack, on its way, both, or to rest.
 void tr_slow_broadcast(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt);

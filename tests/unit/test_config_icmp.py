@@ -17,17 +17,21 @@ def test_defaults() -> None:
     config = parse_config(PORTS)
     assert (config.icmp.unreachables, config.icmp.prohibited) == (True, True)
     assert (config.icmp.unreachable.per_s, config.icmp.echo_reply.per_s) == (0, 0)
+    assert (config.icmp.echo, config.icmp.ttl, config.icmp.dscp) == (True, 64, 48)
+    assert config.ports["p0"].time_exceeded
     assert (config.icmp.redirect.per_s, config.icmp.redirect.burst) == (100, 10)
     assert (config.slow_path.reassembly_s, config.slow_path.reassembly_fragments) == (60.0, 512)
 
 
 BAD = {
     "[icmp]\nunreachables = 1": "icmp.unreachables = 1: expected true or false",
+    "[icmp]\nttl = 0": "icmp.ttl = 0: expected an integer from 1 to 255",
+    "[icmp]\ndscp = 64": "icmp.dscp = 64: expected an integer from 0 to 63",
     "[icmp.redirect]\nper_s = -1": "icmp.redirect.per_s = -1: expected an integer from 0 to",
     "[icmp.echo_reply]\nburst = 0": "icmp.echo_reply.burst = 0: expected an integer from 1 to",
     "[icmp.redirect]\nrate = 1": "icmp.redirect.rate = 1: unknown key, expected per_s or burst",
     "[icmp]\nredirect = 7": "icmp.redirect = 7: expected",
-    "[icmp.redirects]": "icmp.redirects: unknown key, expected unreachables, prohibited, unreach",
+    "[icmp.redirects]": "icmp.redirects: unknown key, expected unreachables, prohibited, echo, ",
     "[slow_path]\nreassembly_s = 121": "slow_path.reassembly_s = 121: expected a number of s from",
     "[slow_path]\nreassembly_fragments = 63": "slow_path.reassembly_fragments = 63: expected an in",
 }

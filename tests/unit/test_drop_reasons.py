@@ -146,6 +146,12 @@ def echo_limited() -> Bench:
     return bench
 
 
+def echo_ignored() -> Bench:
+    bench = w.bed(icmp="[icmp]\necho = false")
+    w.exchange(bench, w.P1, [transit(dst=w.R1, payload=p.echo_request(), protocol=p.ICMP)])
+    return bench
+
+
 def reassembled() -> Bench:
     echo = p.ipv4(w.H1, w.R1, p.echo_request(data=bytes(80)), protocol=p.ICMP)
     bench = w.bed()
@@ -304,6 +310,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         reassembly_full,
         reassembled,
         echo_limited,
+        echo_ignored,
         multicast_path,
         ttl_threshold,
         multicast_copied,
