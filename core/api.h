@@ -49,7 +49,7 @@ enum tr_route_kind {
 };
 
 // Where a route comes from. The lowest preference of a prefix wins; equal preferences are decided
-// by the lowest source.
+// by the lowest source, and equal sources by the lowest metric.
 enum tr_route_source {
 	TR_SOURCE_BUILTIN,
 	TR_SOURCE_PORT,
@@ -68,11 +68,11 @@ struct tr_route {
 	uint8_t kind;       // enum tr_route_kind
 	uint8_t source;     // enum tr_route_source
 	uint8_t preference; // lower wins
-	uint16_t reserved;
+	uint16_t metric;    // tells routes of one source to one prefix apart; lower wins
 };
 
-// One change of the routing table: `add` adds or replaces the route of (prefix, bits, source),
-// otherwise it is deleted; then only prefix, bits and source count.
+// One change of the routing table: `add` adds or replaces the route of (prefix, bits, source,
+// metric), otherwise it is deleted; then only these four count.
 struct tr_route_change {
 	struct tr_route route;
 	bool add;
@@ -96,8 +96,16 @@ struct tr_port_config {
 	uint8_t mac[6];
 	uint16_t mtu;   // bytes of the IP packet
 	bool redirects; // are sent by it (RFC 1812 5.2.7.2)
+	bool disabled;  // down by command, whatever its link
 	uint32_t addresses;
 	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
+};
+
+// An own address that was added to a running router (RFC 5227 2.1).
+enum tr_address_state {
+	TR_ADDRESS_PROBING, // not used: it is asked whether somebody else has it
+	TR_ADDRESS_IN_USE,
+	TR_ADDRESS_CONFLICT, // not used: somebody else has it
 };
 
 // ICMP messages that have a limit of their own, besides the one of all errors (RFC 1812 4.3.2.8).
@@ -169,8 +177,9 @@ struct tr_config {
 	uint32_t arp_retry_ms;     // between the first two; doubles with each (RFC 1122 2.3.2.1)
 	uint32_t arp_lifetime_ms;  // age at which an entry is refreshed by unicast requests
 	uint32_t arp_failed_ms;    // how long an unreachable neighbour is not asked again
-	bool arp_announce;         // one gratuitous ARP request per own address once its link is up
-	uint32_t reassembly_ms;    // how long a datagram may stay incomplete (RFC 1122 3.3.2)
+	bool arp_announce;      // own addresses are announced when their port comes up (RFC 5227)
+	bool arp_probe;         // an address that is added later is probed before it is used
+	uint32_t reassembly_ms; // how long a datagram may stay incomplete (RFC 1122 3.3.2)
 	uint32_t reassembly_fragments; // held for that; a source at most a quarter of them
 	uint32_t icmp_errors_per_s;    // 0: no limit (RFC 1812 4.3.2.8)
 	uint32_t icmp_errors_burst;
@@ -233,6 +242,18 @@ struct tr_table_info {
 	bool swap_outstanding; // published, but not acknowledged by every unit
 };
 
+// A port as the slow path saw it at its last look.
+struct tr_port_state {
+	bool enabled; // not down by command
+	bool link_up;
+	bool usable; // enabled, with a link and an address: routes by it are used
+	uint8_t reserved;
+	uint16_t mtu;
+	uint16_t addresses; // configured
+	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
+	uint8_t address_state[TR_PORT_ADDRESSES_MAX]; // enum tr_address_state
+};
+
 struct tr_router;
 
 struct tr_reason_info {
@@ -281,10 +302,20 @@ struct tr_settings {
 	uint8_t option_policy[256];
 	struct tr_icmp_config icmp;
 	struct tr_group_config groups;
+	bool arp_announce;
+	bool arp_probe;
+};
+
+// A port's addresses, MTU and switch; name, MAC address and the rest are what it was made with.
+struct tr_port_change {
+	uint16_t port;
+	struct tr_port_config config;
 };
 
 // Changes that belong together: no table with a part of them is ever published.
 struct tr_changes {
+	const struct tr_port_change *ports;
+	uint64_t port_count;
 	const struct tr_route_change *routes; // checked
 	uint64_t route_count;
 	const struct tr_neighbor_change *neighbors;
@@ -296,6 +327,17 @@ struct tr_changes {
 // port; -ENOSPC: the control ring is full, try again after the router has run; -ENOMEM.
 int tr_changes_post(struct tr_router *router, const struct tr_changes *changes);
 int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n);
+
+// The ports as the router was last told to have them. tr_port_stage() has routes checked against
+// another configuration of a port from now on, before it is posted. -EINVAL: no such port, or no
+// such number of addresses.
+int tr_port_staged(const struct tr_router *router, uint16_t port, struct tr_port_config *out);
+int tr_port_stage(struct tr_router *router, uint16_t port, const struct tr_port_config *config);
+// At any time, from any thread. -EINVAL: no such port.
+int tr_port_state_read(const struct tr_router *router, uint16_t port, struct tr_port_state *out);
+// Sets usable[i] to whether row i needs no port, or can be used by its port as it is now. -ENOMEM.
+int tr_routes_usable(const struct tr_router *router, const struct tr_route *routes, uint64_t n,
+	bool *usable);
 
 // Best routes (or every candidate) sorted by prefix and length. Returns the number of rows and
 // copies at most `room`. To be called while the slow path rests.
@@ -309,8 +351,9 @@ uint64_t tr_neighbors_read(const struct tr_router *router, struct tr_neighbor_in
 uint64_t tr_routes_lookup(const struct tr_router *router, const uint32_t *addresses, uint64_t n,
 	struct tr_route *out, uint64_t room);
 
-// Reads a route file: a route a line, `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES]`, or a
-// kind (blackhole, unreachable, prohibit) before the prefix; '#' starts a comment. A line without a
+// Reads a route file: a route a line, `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES] [metric
+// N]`, or a kind (blackhole, unreachable, prohibit) before the prefix, with a metric or without;
+// '#' starts a comment. A line without a
 // target takes gateways[] in turn (round robin). Returns the number of changes in *out (free with
 // tr_routes_free), or -EINVAL with the 1-based line and a static text, or -ENOMEM.
 int64_t tr_routes_parse(const struct tr_router *router, const char *text, uint64_t bytes,

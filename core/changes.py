@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Changes that a router makes as one: routes, neighbours and settings together."""
+"""Changes that a router makes as one: ports, routes, neighbours and settings together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
@@ -38,8 +38,9 @@ class Changes:
         routes: Array,
         neighbors: Sequence[NeighborChange],
         settings: Config | None,
+        ports: Mapping[str, Any],
     ) -> "Changes":
-        """Put changes together. routes: checked."""
+        """Put changes together. routes: checked. ports: a struct tr_port_config for each name."""
         out = native.ffi.new("struct tr_changes *")
         out.routes = native.ffi.cast("struct tr_route_change *", native.ffi.from_buffer(routes))
         out.route_count = len(routes)
@@ -49,12 +50,16 @@ class Changes:
             row.add = one.mac is not None
             row.mac = list(octets(one.mac) if one.mac is not None else bytes(6))
         out.neighbors, out.neighbor_count = rows, len(neighbors)
+        ways = native.ffi.new("struct tr_port_change[]", len(ports))
+        for way, (name, config) in zip(ways, ports.items(), strict=True):
+            way.port, way.config = port_index(name), config[0]
+        out.ports, out.port_count = ways, len(ports)
         live = native.ffi.new("struct tr_settings *")
         if settings:
             fill_live_settings(native, settings, live)
             out.settings = live
-        count = len(routes) + len(neighbors) + bool(settings)
-        return cls(out, count, (routes, rows, live))
+        count = len(routes) + len(neighbors) + len(ports) + bool(settings)
+        return cls(out, count, (routes, rows, ways, live))
 
 
 def octets(mac: str) -> bytes:

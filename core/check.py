@@ -147,7 +147,7 @@ def _ports(config: Config) -> Table:
     for name, port in config.ports.items():
         link = config.sim.port[name]
         delay = f", {link.delay_us:g} µs" if link.delay_us else ""
-        addresses = ", ".join(str(address) for address in port.addresses)
+        addresses = ", ".join(str(address) for address in port.addresses) or "none"
         add_row(table, name, addresses, port.mac, port.mtu, rate_text(link.rate) + delay)
     return table
 
@@ -166,9 +166,9 @@ def rate_text(bits: int) -> str:
 
 
 def _routes(config: Config) -> Table:
-    table = make_table("route", "target", "preference")
+    table = make_table("route", "target", "preference", "metric")
     for route in config.routes[:ROUTES_SHOWN]:
-        add_row(table, route.to, _target(config, route), route.preference)
+        add_row(table, route.to, _target(config, route), route.preference, route.metric)
     if len(config.routes) > ROUTES_SHOWN:
         add_row(table, f"and {len(config.routes) - ROUTES_SHOWN} more")
     return table

@@ -34,6 +34,7 @@ RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
 FilePath = Annotated[Path, config_rules.FILE]
 Preference = Annotated[int, integer(0, 255)]
+Metric = Annotated[int, integer(0, 65535)]
 RouteGateways = Annotated[
     list[Annotated[IPv4Address, config_rules.ADDRESS]],
     BeforeValidator(lambda value: [value] if isinstance(value, str | IPv4Address) else value),
@@ -74,7 +75,10 @@ class FastPath(Table):
 class SlowPath(Table):
     """`[slow_path]`: queues and neighbours in entries, times in ms and s, ICMP limits.
 
-    reassembly: of ICMP messages to the router; RFC 1122 3.3.2 asks for 60 to 120 s.
+    arp_announce: own addresses are announced when their port comes up; by default so on DPDK, and
+    not in the simulator. arp_probe: one that is added to a running router is probed before it is
+    used (RFC 5227). reassembly: of ICMP messages to the router; RFC 1122 3.3.2 asks for 60 to
+    120 s.
     """
 
     punt_ring: Annotated[int, power_of_two(2, 65536)] = 1024
@@ -84,6 +88,8 @@ class SlowPath(Table):
     arp_retry_ms: Annotated[int, integer(1, 60_000, "ms")] = 1000
     arp_lifetime_s: Annotated[float, number(0.001, 1e6, "s")] = 300.0
     arp_failed_s: Annotated[float, number(0.001, 1e6, "s")] = 20.0
+    arp_announce: Annotated[bool | None, config_rules.FLAG] = None
+    arp_probe: Annotated[bool, config_rules.FLAG] = True
     reassembly_s: Annotated[float, number(1, 120, "s")] = 60.0
     reassembly_fragments: Annotated[int, integer(64, 65536)] = 512
     icmp_errors_per_s: Annotated[int, integer(0, 1_000_000_000)] = 1000
@@ -93,11 +99,12 @@ class SlowPath(Table):
 class Port(Table):
     """`[port.NAME]`: addresses with their subnets, MAC address, MTU in bytes of the IP packet.
 
-    The key of `addresses` is `address`, a string or a list of them. Without `mac` the port gets
-    02:54:52, two bytes made from the router's name (0 for "router"), and its index. redirects: are
-    sent to stations on the port's link; [icmp.redirect] says how many. time_exceeded: is sent about
-    packets that came by the port. directed_broadcast: of the
-    port's subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
+    The key of `addresses` is `address`, a string or a list of them; without it nothing leaves by
+    the port, nor gets into the router. Without `mac` the port gets 02:54:52, two bytes made from
+    the router's name (0 for "router"), and its index. up: false is as if it had no link.
+    redirects: are sent to stations on the port's link; [icmp.redirect] says how many.
+    time_exceeded: is sent about packets that came by the port. directed_broadcast: of the port's
+    subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
     ttl_threshold: a multicast packet leaves by the port only with a TTL above it.
     """
 
@@ -105,9 +112,10 @@ class Port(Table):
         list[Annotated[IPv4Interface, config_rules.INTERFACE]],
         BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
         Expected('an IPv4 address with its prefix length, as "10.0.0.1/24", or a list of 1 to 16'),
-    ] = Field(alias="address", min_length=1, max_length=16)
+    ] = Field(default=[], alias="address", min_length=1, max_length=16)
     mac: Annotated[str, config_rules.MAC] = ""
     mtu: Annotated[int, integer(68, 9216)] = 1500
+    up: Annotated[bool, config_rules.FLAG] = True
     redirects: Annotated[bool, config_rules.FLAG] = True
     time_exceeded: Annotated[bool, config_rules.FLAG] = True
     receive_directed_broadcast: Annotated[bool, config_rules.FLAG] = False
@@ -122,7 +130,8 @@ class Route(Table):
     """`[[route]]`: a destination, and the neighbours that get its packets or what is done instead.
 
     via: a neighbour, or a list of up to 16 that share the flows. preference: 0 to 255, the lowest
-    of a prefix wins over other sources. mtu: of IP packets that go this way, 0: that of the port.
+    of a prefix wins over other sources. metric: of several routes to one destination the lowest
+    wins; the others stand by. mtu: of IP packets that go this way, 0: that of the port.
     """
 
     to: Annotated[IPv4Network, config_rules.NETWORK]
@@ -130,6 +139,7 @@ class Route(Table):
     port: Annotated[str | None, config_rules.name(15, "a port's name")] = None
     kind: Annotated[RouteKind, choice("via", "blackhole", "unreachable", "prohibit")] = "via"
     preference: Preference = 20
+    metric: Metric = 0
     mtu: Annotated[int, config_rules.ROUTE_MTU] = 0
 
 

@@ -134,10 +134,11 @@ def _routes(config: "Config") -> Problems:
     subnets = _Subnets(config)
     first: dict[object, int] = {}
     for index, route in enumerate(config.routes):
-        earlier = first.setdefault(route.to, index)
+        earlier = first.setdefault((route.to, route.metric), index)
         if earlier != index:
             where = place_text(("route", earlier))
-            yield ("route", index, "to"), f"one route for a destination, {where} is another"
+            text = f"one route for a destination and metric, {where} is another"
+            yield ("route", index, "to"), text
         if route.kind == "via":
             yield from _route_via(route, index, subnets)
             continue

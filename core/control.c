@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The router as seen from outside (api.h): counters, tables and changes. Changes are checked in the
-// caller's thread against the ports, which never change while the router lives, and then go to the
-// slow path as a message, because it alone writes the tables.
+// caller's thread against the ports as that thread has configured them, and then go to the slow
+// path as a message, because it alone writes the tables.
+#include "port_state.h"
 #include "router_private.h"
 #include "tables/route_check.h"
 
@@ -66,32 +67,53 @@ static int post(struct tr_router *router, struct tr_control *control)
 	return -ENOSPC;
 }
 
+static bool names_ports(const struct tr_changes *changes, uint32_t ports)
+{
+	for (uint64_t i = 0; i < changes->neighbor_count; i++) {
+		if (changes->neighbors[i].port >= ports)
+			return false;
+	}
+	for (uint64_t i = 0; i < changes->port_count; i++) {
+		if (changes->ports[i].port >= ports ||
+			changes->ports[i].config.addresses > TR_PORT_ADDRESSES_MAX)
+			return false;
+	}
+	return true;
+}
+
 int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 {
 	size_t route_bytes = changes->route_count * sizeof(changes->routes[0]);
 	size_t neighbor_bytes = changes->neighbor_count * sizeof(changes->neighbors[0]);
+	size_t port_bytes = changes->port_count * sizeof(changes->ports[0]);
 	struct tr_control *control;
+	int error;
 
-	for (uint64_t i = 0; i < changes->neighbor_count; i++) {
-		if (changes->neighbors[i].port >= router->config.ports)
-			return -EINVAL;
-	}
-	control = malloc(sizeof(*control) + route_bytes + neighbor_bytes);
+	if (!names_ports(changes, router->config.ports))
+		return -EINVAL;
+	control = malloc(sizeof(*control) + route_bytes + neighbor_bytes + port_bytes);
 	if (control == NULL)
 		return -ENOMEM;
 	memset(control, 0, sizeof(*control));
 	control->kind = TR_CONTROL_CHANGES;
 	control->route_count = changes->route_count;
 	control->neighbor_count = changes->neighbor_count;
+	control->port_count = changes->port_count;
 	control->neighbor = (struct tr_neighbor_change *)&control->route[changes->route_count];
+	control->port = (struct tr_port_change *)&control->neighbor[changes->neighbor_count];
 	if (route_bytes)
 		memcpy(control->route, changes->routes, route_bytes);
 	if (neighbor_bytes)
 		memcpy(control->neighbor, changes->neighbors, neighbor_bytes);
+	if (port_bytes)
+		memcpy(control->port, changes->ports, port_bytes);
 	control->has_settings = changes->settings != NULL;
 	if (changes->settings)
 		control->settings = *changes->settings;
-	return post(router, control);
+	error = post(router, control);
+	for (uint64_t i = 0; i < changes->port_count && !error; i++)
+		tr_port_stage(router, changes->ports[i].port, &changes->ports[i].config);
+	return error;
 }
 
 int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n)
@@ -110,6 +132,60 @@ int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, ui
 	control->argument = argument;
 	control->is_done = is_done;
 	return post(router, control);
+}
+
+int tr_port_staged(const struct tr_router *router, uint16_t port, struct tr_port_config *out)
+{
+	if (port >= router->config.ports)
+		return -EINVAL;
+	*out = router->config.port[port];
+	return 0;
+}
+
+// Units read the MAC address, and nothing else, of the same structure: it is not touched.
+int tr_port_stage(struct tr_router *router, uint16_t port, const struct tr_port_config *config)
+{
+	struct tr_port_config *own = &router->config.port[port];
+
+	if (port >= router->config.ports || config->addresses > TR_PORT_ADDRESSES_MAX)
+		return -EINVAL;
+	own->mtu = config->mtu;
+	own->disabled = config->disabled;
+	own->addresses = config->addresses;
+	memcpy(own->address, config->address, sizeof(own->address));
+	return 0;
+}
+
+int tr_port_state_read(const struct tr_router *router, uint16_t port, struct tr_port_state *out)
+{
+	if (port >= router->config.ports)
+		return -EINVAL;
+	tr_port_state_copy(&router->port[port], out);
+	return 0;
+}
+
+int tr_routes_usable(const struct tr_router *router, const struct tr_route *routes, uint64_t n,
+	bool *usable)
+{
+	struct tr_config *config = calloc(1, sizeof(*config));
+	struct tr_usable ports = {.config = config}; // rows refer to no sets of gateways
+
+	if (config == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < router->config.ports; i++) {
+		struct tr_port_config *port = &config->port[i];
+		struct tr_port_state state;
+		tr_port_state_copy(&router->port[i], &state);
+		ports.ports |= (uint32_t)state.usable << i;
+		for (uint32_t j = 0; j < state.addresses; j++) {
+			if (state.address_state[j] == TR_ADDRESS_IN_USE)
+				port->address[port->addresses++] = state.address[j];
+		}
+	}
+	for (uint64_t i = 0; i < n; i++)
+		usable[i] = tr_route_is_usable(&ports, &routes[i]);
+	free(config);
+	return 0;
 }
 
 uint64_t tr_routes_read(const struct tr_router *router, struct tr_route *out, uint64_t room,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that ask or change a running router: show, route, neighbor and config."""
+"""The commands that ask or change a running router: show, route, neighbor, port and config."""
 
 import argparse
 import json
@@ -41,6 +41,7 @@ def add_parsers(subparsers: "Subparsers") -> None:
     _add_show(subparsers)
     _add_route(subparsers)
     _add_neighbor(subparsers)
+    _add_port(subparsers)
     config = _group(subparsers, "config", "reload a running router's configuration", RELOAD_EPILOG)
     command(config, "reload", "read the file again; change all that differs, or nothing", _reload)
 
@@ -146,18 +147,21 @@ def _routes(args: argparse.Namespace, client: ControlClient) -> None:
 
 ROUTE_EPILOG = """\
 A route that is added here is one of source "api". It is gone when the router ends: what shall last
-belongs into the configuration. Of several sources the lowest preference of a prefix wins.
+belongs into the configuration. Of several sources the lowest preference of a prefix wins, and of
+several routes that were added here the lowest metric (0 if none is given); the others stand by.
 
 examples:
   twinroute route add 10.2.0.0/16 via 10.0.1.2
   twinroute route add 10.2.0.0/16 via 10.0.1.2 dev p1 --preference 5
+  twinroute route add 10.2.0.0/16 via 10.0.2.2 metric 10
   twinroute route add 10.4.0.0/16 via 10.0.1.2 via 10.0.2.2 mtu 1400
   twinroute route add blackhole 10.3.0.0/16
   twinroute route delete 10.2.0.0/16
   twinroute route load full-table.txt --via 10.0.1.2 --via 10.0.1.3
   twinroute route get 10.2.3.4
 """
-ROUTE_FORM = "[KIND] PREFIX [via GATEWAY]... [dev PORT] [mtu BYTES]"
+ROUTE_FORM = "[KIND] PREFIX [via GATEWAY]... [dev PORT] [mtu BYTES] [metric N]"
+NUMBERS = ("mtu", "metric")
 
 
 def _add_route(subparsers: "Subparsers") -> None:
@@ -172,6 +176,7 @@ def _add_route(subparsers: "Subparsers") -> None:
     add.add_argument("--preference", type=int, default=20, metavar="N", help="0 to 255 (20)")
     delete = command(group, "delete", "delete a route that was added here", _route_delete)
     delete.add_argument("prefix", metavar="PREFIX")
+    delete.add_argument("--metric", type=int, metavar="N", help="of several with that prefix")
     load = command(group, "load", "add all routes of a file, or none if one is wrong", _route_load)
     load.add_argument("file", metavar="FILE", help=f"a line: {ROUTE_FORM}; - reads stdin")
     load.add_argument(
@@ -186,7 +191,7 @@ def _route_words(words: list[str]) -> Object:
     """Read a route as it stands in a route file."""
     rest = list(words)
     params: Object = {"kind": rest.pop(0)} if rest[0] in KINDS else {}
-    names = {"dev": "port", "mtu": "mtu"}
+    names = {"dev": "port", "mtu": "mtu", "metric": "metric"}
     if rest:
         params["to"] = rest.pop(0)
     while len(rest) >= 2:
@@ -194,7 +199,7 @@ def _route_words(words: list[str]) -> Object:
         if word == "via":
             params.setdefault("via", []).append(value)
         elif word in names and names[word] not in params:
-            params[names[word]] = int(value) if word == "mtu" and value.isdecimal() else value
+            params[names[word]] = int(value) if word in NUMBERS and value.isdecimal() else value
         else:
             rest = [word]
     if rest or "to" not in params:
@@ -209,7 +214,9 @@ def _route_add(args: argparse.Namespace, client: ControlClient) -> None:
 
 
 def _route_delete(args: argparse.Namespace, client: ControlClient) -> None:
-    _say(args, client.call("route.delete", to=args.prefix), f"deleted {args.prefix}")
+    metric = {} if args.metric is None else {"metric": args.metric}
+    result = client.call("route.delete", to=args.prefix, **metric)
+    _say(args, result, f"deleted {args.prefix}")
 
 
 def _route_load(args: argparse.Namespace, client: ControlClient) -> None:
@@ -237,10 +244,19 @@ examples:
   twinroute neighbor delete p1 10.0.1.2
   twinroute show neighbors
 """
+PORT_EPILOG = """\
+A port that is down is as if it had no link: its routes are not used, and others take their place;
+the twin has no carrier. It comes up with all that it had, and no sooner than it is told to: not by
+`config reload`, unless `up` has changed in the file.
+
+examples:
+  twinroute port down p1
+  twinroute port up p1
+"""
 RELOAD_EPILOG = """\
-Routes, route files, neighbours, and in [slow_path] the times and limits of ARP and ICMP can change
-while the router runs. Anything else is refused with its key, and then nothing changes. SIGHUP to
-the router does the same.
+Routes, route files, neighbours, a port's address, mtu and up, and in [slow_path] the times, limits
+and rules of ARP and ICMP can change while the router runs. Anything else is refused with its key,
+and then nothing changes. SIGHUP to the router does the same.
 
 example:
   twinroute config reload
@@ -268,6 +284,17 @@ def _neighbor_delete(args: argparse.Namespace, client: ControlClient) -> None:
     _say(args, result, f"deleted {args.address} on {args.port}")
 
 
+def _add_port(subparsers: "Subparsers") -> None:
+    text = "put a running router's ports down and up"
+    group = _group(subparsers, "port", text, PORT_EPILOG)
+    for name, text in (("up", "enable a port"), ("down", "disable a port, whatever its link")):
+        command(group, name, text, _port).add_argument("port", metavar="PORT")
+
+
+def _port(args: argparse.Namespace, client: ControlClient) -> None:
+    _say(args, client.call(f"port.{args.what}", port=args.port), f"{args.port} is {args.what}")
+
+
 def _reload(args: argparse.Namespace, client: ControlClient) -> None:
     _print(args, client.call("config.reload"), tables.reloaded)
 
@@ -276,8 +303,8 @@ def _reload(args: argparse.Namespace, client: ControlClient) -> None:
 
 SHELL_DESCRIPTION = """\
 Manage a running router at a prompt. The commands are those of the command line: show, route,
-neighbor, config reload, capture, trace. Tab completes them, and ports, prefixes and neighbours of
-the router; the arrows bring back what was typed, in this session and before."""
+neighbor, port, config reload, capture, trace. Tab completes them, and ports, prefixes and
+neighbours of the router; the arrows bring back what was typed, in this session and before."""
 SHELL_EPILOG = f"""\
 example:
   twinroute shell

@@ -19,11 +19,12 @@ from pydantic import ValidationError
 
 import twinroute
 from twinroute import control_params as p
-from twinroute import routes
+from twinroute import control_ports, routes
 from twinroute.config_errors import validation_problems
 from twinroute.control import Controller
 from twinroute.counters import Counters, StepCounters
 from twinroute.errors import ConfigError, InputError
+from twinroute.port_api import route_infos
 from twinroute.routes import Array
 from twinroute.target import TraceRecord
 
@@ -33,10 +34,6 @@ Stream = Generator[Object | None, bool | None, Object]
 ROUTES_AN_EVENT = 500
 DATA_AN_EVENT = 64 << 10  # bytes of frames
 LOAD_BYTES_MAX = 256 << 20
-PORT_COUNTERS = (
-    *("received", "received_bytes", "received_twin"),
-    *("sent", "sent_bytes", "sent_twin"),
-)
 HIDDEN = ("consuming", "steps")
 NIC_TRAFFIC = ("received", "received_bytes", "sent", "sent_bytes")
 SENDING = ("transmit", "slow_transmit")
@@ -62,23 +59,11 @@ class Session:
             "pid": os.getpid(),
         }
 
-    def show_ports(self, params: p.Params) -> Object:
-        """Return the ports, their devices and counters."""
-        config, target = self.controller.config, self.controller.target
-        counters = target.router.counters()
-        ports = []
-        for state in target.port_states():
-            own = config.ports[state.name].addresses
-            by_port = {name: getattr(counters, name)[state.name] for name in PORT_COUNTERS}
-            addresses = {"addresses": [str(address) for address in own]}
-            ports.append(asdict(state) | addresses | {"counters": by_port})
-        return {"ports": ports}
-
     def show_routes(self, params: p.ShowRoutes) -> Stream:
         """Yield routes, some hundreds an event; return their number and the tables' state."""
         router = self.controller.target.router
         rows = _chosen(router.routes_array(all=params.all), params, router.native.route_sources)
-        infos = routes.route_infos(router.native, router.info.ports, rows)
+        infos = route_infos(router, rows)
         while some := list(islice(infos, ROUTES_AN_EVENT)):
             if (yield {"routes": [_plain(asdict(info)) for info in some]}):
                 break
@@ -169,14 +154,19 @@ class Session:
         router = self.controller.target.router
         rows = router.routes_array(all=True)
         to = params.to
-        found = rows[(rows["prefix"] == int(to.network_address)) & (rows["bits"] == to.prefixlen)][
-            "source"
-        ]
-        if router.native.lib.TR_SOURCE_API not in found:
-            sources = " and ".join(router.native.route_sources[int(one)] for one in found)
+        rows = rows[(rows["prefix"] == int(to.network_address)) & (rows["bits"] == to.prefixlen)]
+        rows = rows[routes.starts(router.native, rows)]
+        by_hand = rows["source"] == router.native.lib.TR_SOURCE_API
+        added: list[int] = rows["metric"][by_hand].tolist()
+        if not added:
+            sources = " and ".join(router.native.route_sources[int(one)] for one in rows["source"])
             there = f", that of {sources} is not to be deleted here" if sources else ""
             raise InputError(f"route.delete: to = {to}: expected a route added here{there}")
-        router.route_delete(to)
+        metric = added[0] if params.metric is None and len(added) == 1 else params.metric
+        if metric is None or metric not in added:
+            metrics = ", ".join(map(str, added))
+            raise InputError(f"route.delete: to = {to}: expected the metric of one: {metrics}")
+        router.route_delete(to, metric=metric)
         self.controller.target.settle()
         return {}
 
@@ -223,7 +213,7 @@ class Session:
             raise InputError(f"port = {params.port}: expected one of {', '.join(ports)}")
         networks = [address.network for address in ports[params.port].addresses]
         if not any(params.address in network for network in networks):
-            subnets = ", ".join(map(str, networks))
+            subnets = ", ".join(map(str, networks)) or "which has none"
             where = f"one on a subnet of {params.port}, {subnets}"
             raise InputError(f"neighbor.add: address = {params.address}: expected {where}")
         own = (address.ip for port in ports.values() for address in port.addresses)
@@ -344,7 +334,7 @@ class Method:
 
 METHODS = {
     "ping": Method(p.Params, Session.ping),
-    "show.ports": Method(p.Params, Session.show_ports),
+    "show.ports": Method(p.Params, control_ports.show_ports),
     "show.routes": Method(p.ShowRoutes, Session.show_routes),
     "show.neighbors": Method(p.Params, Session.show_neighbors),
     "show.counters": Method(p.ShowUnit, Session.show_counters),
@@ -358,6 +348,8 @@ METHODS = {
     "route.load": Method(p.RouteLoad, Session.route_load),
     "neighbor.add": Method(p.NeighborAdd, Session.neighbor_add),
     "neighbor.delete": Method(p.NeighborDelete, Session.neighbor_delete),
+    "port.up": Method(p.PortName, control_ports.port_up),
+    "port.down": Method(p.PortName, control_ports.port_down),
     "config.reload": Method(p.Params, Session.config_reload),
     "capture": Method(p.Capture, Session.capture),
     "trace": Method(p.Trace, Session.trace),

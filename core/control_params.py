@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict
 
 from twinroute import config_rules
-from twinroute.config import Preference, RouteGateways, RouteKind
+from twinroute.config import Metric, Preference, RouteGateways, RouteKind
 from twinroute.config_rules import Expected, choice, integer
 
 Names = Annotated[list[str], Expected("a list of ports")]
@@ -48,13 +48,15 @@ class RouteAdd(Params):
     port: Annotated[str | None, Expected("a port's name")] = None
     kind: Annotated[RouteKind, choice("via", "blackhole", "unreachable", "prohibit")] = "via"
     preference: Preference = 20
+    metric: Metric = 0
     mtu: Annotated[int, config_rules.ROUTE_MTU] = 0
 
 
 class RouteDelete(Params):
-    """Of route.delete."""
+    """Of route.delete; without a metric: the only one of the destination."""
 
     to: Annotated[IPv4Network, config_rules.NETWORK]
+    metric: Annotated[int | None, integer(0, 65535)] = None
 
 
 class RouteLoad(Params):
@@ -80,6 +82,12 @@ class NeighborAdd(NeighborDelete):
     """Of neighbor.add."""
 
     mac: Annotated[str, config_rules.MAC]
+
+
+class PortName(Params):
+    """Of what is done to a port."""
+
+    port: Annotated[str, Expected("a port's name")]
 
 
 class Capture(Params):

@@ -42,7 +42,11 @@ def ports(result: Object, console: Console) -> None:
         link = "up" if port["link_up"] else "down"
         if port["link_mbps"]:
             link += f", {rate_text(port['link_mbps'] * 10**6)}"
-        addresses = ", ".join(port["addresses"])
+        if not port["enabled"]:
+            link += ", disabled"
+        states = port["address_states"].items()
+        notes = (one if state == "in use" else f"{one} ({state})" for one, state in states)
+        addresses = ", ".join(notes) or "none"
         add_row(ways, port["name"], addresses, port["mac"], port["mtu"], link, port["twin"] or "-")
         queues = f"{port['rx_queues']} in, {port['tx_queues']} out"
         numa = "-" if port["numa_node"] < 0 else port["numa_node"]
@@ -68,13 +72,16 @@ def ports(result: Object, console: Console) -> None:
 
 def route_table(rows: Iterable[Object]) -> Table:
     """Make a table of routes."""
-    table = make_table("prefix", "target", "port", "source", "preference")
+    table = make_table("prefix", "target", "port", "source", "preference", "metric")
     for row in rows:
         target = ", ".join(f"via {path['via']}" for path in row["paths"]) or row["kind"]
         ports = ", ".join(path["port"] for path in row["paths"]) or row["port"] or "-"
         if row["mtu"]:
             target += f", MTU {row['mtu']}"
-        add_row(table, row["to"], target, ports, row["source"], str(row["preference"]))
+        if not row["usable"]:
+            ports += " (unusable)"
+        ranks = (str(row["preference"]), str(row["metric"]))
+        add_row(table, row["to"], target, ports, row["source"], *ranks)
     return table
 
 
@@ -225,6 +232,7 @@ def reload_text(result: Object) -> str:
         for verb in ("set", "deleted")
         if result[f"{what}s_{verb}"]
     ]
+    parts += [f"port {name} set" for name in result["ports"]]
     parts += [f"{name} = {value}" for name, value in result["settings"].items()]
     return "reloaded: " + (", ".join(parts) or "nothing has changed")
 

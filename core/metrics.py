@@ -79,6 +79,11 @@ class RouterCollector(Collector):
         yield nic
         link = _gauge("port_link_up", "Whether a port has a link.", "port")
         yield _filled(link, {state.name: state.link_up for state in states})
+        usable = _gauge("port_usable", "Whether routes by a port are used.", "port")
+        router = self._controller.target.router
+        yield _filled(
+            usable, {state.name: router.port_status(state.name).usable for state in states}
+        )
 
     def _units(self) -> Iterator[Family]:
         router = self._controller.target.router

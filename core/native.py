@@ -35,6 +35,7 @@ class Native:
 
     ffi: Any
     lib: Any
+    announces: bool = True  # own addresses, where the configuration does not say
 
     def text(self, text: Any) -> str:
         """Copy a C string; NULL is an empty one."""

@@ -6,7 +6,7 @@ is. Routes are compared with the routing table as it is, so that a reload also m
 astray.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from twinroute.settings import LIVE_SETTINGS
 
 BACKENDS = ("sim", "dpdk")
 ROUTE_VALUES = ("gateway", "port", "kind", "preference")
+LIVE_PORT_KEYS = ("address", "mtu", "up")
 ABSENT = object()
 
 
@@ -37,6 +38,7 @@ class Difference:
     routes_deleted: int = 0
     neighbors_set: list[Neighbor] = field(default_factory=list)
     neighbors_deleted: list[Neighbor] = field(default_factory=list)
+    ports: list[str] = field(default_factory=list)
     settings: dict[str, tuple[object, object]] = field(default_factory=dict)  # from, to
 
     def summary(self) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class Difference:
             "routes_deleted": self.routes_deleted,
             "neighbors_set": len(self.neighbors_set),
             "neighbors_deleted": len(self.neighbors_deleted),
+            "ports": self.ports,
             "settings": {name: values[1] for name, values in self.settings.items()},
         }
 
@@ -54,15 +57,16 @@ def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Differe
     """Bring a router from one configuration to another; return what was changed.
 
     Raises ConfigError that names all that cannot change while it runs, and InputError for a
-    line of a route file; then nothing has changed.
+    line of a route file, or what a device cannot do; then nothing has changed.
     """
     if problems := list(refusals(backend, old, new)):
         raise ConfigError(problems)
-    change = difference(router, old, new)
-    deleted = [NeighborChange(one.port, one.address, None) for one in change.neighbors_deleted]
-    added = [NeighborChange(one.port, one.address, one.mac) for one in change.neighbors_set]
-    settings = new if change.settings else None
-    router.apply(change.routes, neighbors=deleted + added, settings=settings)
+    with router.ports_staged(old.ports, new.ports) as ports:
+        change = difference(router, old, new, list(ports))
+        deleted = [NeighborChange(one.port, one.address, None) for one in change.neighbors_deleted]
+        added = [NeighborChange(one.port, one.address, one.mac) for one in change.neighbors_set]
+        settings = new if change.settings else None
+        router.apply(change.routes, neighbors=deleted + added, settings=settings, ports=ports)
     return change
 
 
@@ -110,7 +114,11 @@ def _fixed(backend: str, config: Config) -> dict[str, Any]:
         if name != backend:
             tables.pop(name, None)
     tables["multicast_route"] = tables.pop("multicast_routes")
-    return {"router": {"name": tables.pop("name")}, "port": tables.pop("ports"), **tables}
+    ports = tables.pop("ports")
+    for port in ports.values():
+        for key in LIVE_PORT_KEYS:
+            del port[key]
+    return {"router": {"name": tables.pop("name")}, "port": ports, **tables}
 
 
 def _differences(place: Place, old: Any, new: Any) -> Iterator[tuple[Place, Any, Any]]:
@@ -125,8 +133,10 @@ def _differences(place: Place, old: Any, new: Any) -> Iterator[tuple[Place, Any,
 # --- what can -------------------------------------------------------------------------------------
 
 
-def difference(router: RouterApi, old: Config, new: Config) -> Difference:
-    """Compute what brings a router, which runs `old`, to `new`."""
+def difference(
+    router: RouterApi, old: Config, new: Config, ports: Sequence[str] = ()
+) -> Difference:
+    """Compute what brings a router, which runs `old`, to `new`, where these ports change."""
     wanted = routes.joined(list(router.routes_configured(new)))
     router.routes_check(wanted)
     static = {
@@ -150,6 +160,7 @@ def difference(router: RouterApi, old: Config, new: Config) -> Difference:
             for neighbor in old.neighbors
             if (key := (neighbor.port, neighbor.address)) not in kept and key in static
         ],
+        ports=list(ports),
         settings={
             place_text(place[place[0] == "slow_path" :]): (before, after)
             for (place, before), after in zip(_live(old).items(), _live(new).values(), strict=True)
@@ -172,7 +183,7 @@ def _live(config: Config) -> dict[Place, object]:
 def route_difference(router: RouterApi, wanted: Array) -> tuple[Array, Array]:
     """Return the routes to delete and those to add, so that the configured ones are as `wanted`.
 
-    wanted: checked changes that add; of several for one prefix the last counts.
+    wanted: checked changes that add; of several for one prefix and metric the last counts.
     """
     rows = router.routes_array(all=True)
     present = rows[rows["source"] == router.native.lib.TR_SOURCE_CONFIG]
@@ -222,6 +233,7 @@ def _all_rows(begins: Array, counts: Array) -> Array:
 
 
 def _keys(rows: Array) -> Array:
-    """Return a number for each (prefix, length)."""
+    """Return a number for each (prefix, length, metric)."""
     keys: Array = rows["prefix"].astype(np.uint64) << np.uint64(8) | rows["bits"]
+    keys = keys << np.uint64(16) | rows["metric"]
     return keys

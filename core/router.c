@@ -11,7 +11,8 @@ static int init_ports(struct tr_router *router, struct io_env *env)
 {
 	for (uint32_t i = 0; i < router->config.ports; i++) {
 		router->io_port[i] = tr_io_port(env, i);
-		router->port[i] = (struct tr_port){router->io_port[i], &router->config.port[i]};
+		router->port[i].io = router->io_port[i];
+		router->port[i].config = &router->config.port[i];
 		if (router->io_port[i] == NULL)
 			return -ENODEV;
 	}
@@ -33,7 +34,6 @@ static int init_fast_units(struct tr_router *router, struct io_env *env)
 		unit->fib = tr_tables_active(router->slow.tables);
 		unit->pipeline = &router->pipeline;
 		unit->port = router->port;
-		unit->io_port = router->io_port;
 		if (i == config->fast_units) {
 			unit->slow = &router->slow;
 			router->slow.unit = unit;

@@ -4,12 +4,35 @@
 // simulated core) of its own, and frees it when no unit runs any more.
 #pragma once
 #include "backend.h"
+#include "reasons.h"
 
-// What all units know about a port. Written before the units start, then read only.
+#define TR_PORT_STATE_WORDS ((sizeof(struct tr_port_state) + 7) / 8)
+#define TR_GATE_ARP 0x10000 // with a drop's verdict: ARP comes in nevertheless
+
+// What all units know about a port. Where nothing else is said it is written before they start.
 struct tr_port {
 	struct io_port *io;
-	const struct tr_port_config *config;
+	const struct tr_port_config *config; // units: the MAC address alone, which stays
+	uint32_t gate; // what becomes of frames that come in. slow: rw, others: ro
+	// The state for others to read (port_state.c): odd while it is being written.
+	uint32_t version;
+	uint64_t state[TR_PORT_STATE_WORDS];
 };
+
+static_assert(TR_VERDICT_LIVE == 0, "an open gate");
+
+// The verdict for every frame that comes in by the port, with TR_GATE_ARP; 0: the pipeline's.
+static inline uint32_t tr_port_gate(const struct tr_port *port)
+{
+	return __atomic_load_n(&port->gate, __ATOMIC_RELAXED);
+}
+
+// May frames go out?
+static inline bool tr_port_is_up(const struct tr_port *port)
+{
+	return io_link_up(port->io) &&
+		(uint16_t)tr_port_gate(port) != tr_drop_verdict(TR_DROP_PORT_DOWN);
+}
 
 // NULL with errno. `config` is copied and must hold (Python checks it whole before).
 struct tr_router *tr_router_new(const struct tr_config *config, struct io_env *env);

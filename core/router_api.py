@@ -7,8 +7,8 @@ table, and what to do while the slow path has no room for another change.
 
 import errno
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -23,7 +23,10 @@ from twinroute.config import Config
 from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import TwinrouteError
 from twinroute.native import Native
+from twinroute.port_api import PortApi, route_infos
 from twinroute.routes import Array, Gateways, Hop, RouteInfo
+
+ROUTE_FIELDS = ("via", "port", "kind", "preference", "metric", "mtu")
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class CoreInfo(Protocol):
         """The core's struct tr_router."""
 
 
-class RouterApi(ABC):
-    """Routes, neighbours and counters of a router.
+class RouterApi(PortApi):
+    """Routes, neighbours, ports and counters of a router.
 
     Changes are handed to the slow path, which makes them in order when it runs next. What
     begins with `_read_` is called by the public methods and may be overridden: it does what the
@@ -144,22 +147,25 @@ class RouterApi(ABC):
         kind: str = "via",
         preference: int = 20,
         mtu: int = 0,
+        metric: int = 0,
     ) -> None:
-        """Add or replace a route; `kind` is via, blackhole, unreachable or prohibit.
+        """Add a route, or replace the one with that destination and metric.
 
-        via: one gateway, or up to 16 that share the flows. port: where all of them are.
-        mtu: bytes of the IP packets that may go this way; 0 for as long as the port sends.
+        via: one gateway, or up to 16 that share the flows. port: where all of them are. kind: via,
+        blackhole, unreachable or prohibit. mtu: bytes of the IP packets that may go this way; 0
+        for as long as the port sends. metric: of several the lowest wins, the others stand by.
         """
         if port is not None:
             self._port_index(port)
         fields: dict[str, Any] = {"via": via, "port": port, "kind": kind, "mtu": mtu}
-        fields |= {"preference": preference, "source": self.native.lib.TR_SOURCE_API}
+        fields |= {"preference": preference, "metric": metric}
+        fields["source"] = self.native.lib.TR_SOURCE_API
         self.routes_apply(routes.change(self.native, self.info.ports, to, **fields))
 
-    def route_delete(self, to: str | IPv4Network) -> None:
+    def route_delete(self, to: str | IPv4Network, *, metric: int = 0) -> None:
         """Delete the route that route_add(), routes_post() or routes_load() made."""
         fields: dict[str, Any] = {"via": None, "port": None, "kind": "via", "preference": 0}
-        fields["source"] = self.native.lib.TR_SOURCE_API
+        fields |= {"metric": metric, "source": self.native.lib.TR_SOURCE_API}
         self.routes_apply(routes.change(self.native, self.info.ports, to, **fields, add=False))
 
     def routes_post(
@@ -169,6 +175,7 @@ class RouterApi(ABC):
         gateways: npt.ArrayLike,
         *,
         preference: int = 20,
+        metric: npt.ArrayLike | int = 0,
         add: npt.ArrayLike | bool = True,
     ) -> None:
         """Make many changes at once, from arrays of equal length (or one value for all).
@@ -176,7 +183,8 @@ class RouterApi(ABC):
         Prefixes and gateways are numbers in host order. `add` is false where a route is deleted.
         """
         keys = (self.native, prefixes, bits, gateways)
-        self.routes_apply(routes.bulk_changes(*keys, preference=preference, add=add))
+        ranks: dict[str, Any] = {"preference": preference, "metric": metric}
+        self.routes_apply(routes.bulk_changes(*keys, **ranks, add=add))
 
     def routes_load(
         self,
@@ -187,8 +195,8 @@ class RouterApi(ABC):
     ) -> int:
         """Read routes from a file, all or none; return how many there are.
 
-        A line is `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES]`; those without a target take
-        `via` in turn. InputError names the line that is wrong.
+        A line is `PREFIX/LEN [via GATEWAY]... [dev PORT] [mtu BYTES] [metric N]`; those without a
+        target take `via` in turn. InputError names the line that is wrong.
         """
         text = routes.read_file(path)
         changes = self.routes_parse(text, str(path), via=via, preference=preference)
@@ -230,22 +238,24 @@ class RouterApi(ABC):
         *,
         neighbors: Sequence[NeighborChange] = (),
         settings: Config | None = None,
+        ports: Mapping[str, Any] | None = None,
     ) -> None:
         """Check changes of routes, and make these and others as one, or none if one is wrong.
 
         No packet is forwarded by a part of them. settings: what can change while the router runs
-        becomes what it is there.
+        becomes what it is there. ports: of ports_staged().
         """
         self.routes_check(changes)
-        self._post_checked(changes, neighbors, settings)
+        self._post_checked(changes, neighbors, settings, ports or {})
 
     def _post_checked(
         self,
         changes: Array,
         neighbors: Sequence[NeighborChange] = (),
         settings: Config | None = None,
+        ports: Mapping[str, Any] = {},
     ) -> None:
-        made = Changes.of(self.native, self._port_index, changes, neighbors, settings)
+        made = Changes.of(self.native, self._port_index, changes, neighbors, settings, ports)
         if made.count:
             post = self.native.lib.tr_changes_post
             self._post(lambda: post(self.info.pointer, made.pointer), f"{made.count} changes")
@@ -258,8 +268,7 @@ class RouterApi(ABC):
         source = self.native.lib.TR_SOURCE_CONFIG
         changes = []
         for route in config.routes:
-            names = ("via", "port", "kind", "preference", "mtu")
-            fields = {name: getattr(route, name) for name in names}
+            fields = {name: getattr(route, name) for name in ROUTE_FIELDS}
             keys = (self.native, self.info.ports, route.to)
             changes.append(routes.change(*keys, **fields, source=source))
         yield routes.joined(changes)
@@ -276,8 +285,7 @@ class RouterApi(ABC):
 
     def routes(self, *, all: bool = False) -> list[RouteInfo]:
         """Return the best route of each prefix (or every one), sorted by prefix and length."""
-        rows = self.routes_array(all=all)
-        return list(routes.route_infos(self.native, self.info.ports, rows))
+        return list(route_infos(self, self.routes_array(all=all)))
 
     def routes_array(self, *, all: bool = False) -> Array:
         """Return what routes() does as an array with the fields of struct tr_route.

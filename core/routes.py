@@ -16,15 +16,16 @@ from twinroute.errors import InputError
 from twinroute.native import Native
 
 SETTABLE = ("via", "blackhole", "unreachable", "prohibit")
+METRIC_MAX = 65535
 
 # struct tr_route, and struct tr_route_change, as rows of an array. A route with several gateways is
 # as many rows: the first of kind via, those behind it of kind more. One with an MTU has a row of
 # kind mtu behind these, and it is in the place of the gateway.
 ROUTE = np.dtype(
     {
-        "names": ["prefix", "gateway", "port", "bits", "kind", "source", "preference"],
-        "formats": ["u4", "u4", "u2", "u1", "u1", "u1", "u1"],
-        "offsets": [0, 4, 8, 10, 11, 12, 13],
+        "names": ["prefix", "gateway", "port", "bits", "kind", "source", "preference", "metric"],
+        "formats": ["u4", "u4", "u2", "u1", "u1", "u1", "u1", "u2"],
+        "offsets": [0, 4, 8, 10, 11, 12, 13, 14],
         "itemsize": 16,
     }
 )
@@ -59,6 +60,8 @@ class RouteInfo:
     preference: int
     mtu: int = 0
     paths: tuple[Path, ...] = ()
+    metric: int = 0
+    usable: bool = True  # false: its ports are down, or the subnets of its gateways are gone
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def change(
     port: str | None,
     kind: str,
     preference: int,
+    metric: int,
     source: int,
     mtu: int = 0,
     add: bool = True,
@@ -117,6 +121,8 @@ def change(
         raise ValueError(f"route {network}: a route of kind via, and no other, has a gateway")
     if not 0 <= preference <= 255:
         raise ValueError(f"preference={preference}: expected 0 to 255")
+    if not 0 <= metric <= METRIC_MAX:
+        raise ValueError(f"metric={metric}: expected 0 to {METRIC_MAX}")
     if not 0 <= mtu <= 65535:
         raise ValueError(f"mtu={mtu}: expected 68 to 65535, or 0 for that of the port")
     values = [int(IPv4Address(gateway)) for gateway in gateways] or [0]
@@ -132,6 +138,7 @@ def change(
         route["kind"][-1] = native.lib.TR_ROUTE_MTU
     route["source"] = source
     route["preference"] = preference
+    route["metric"] = metric
     changes["add"] = add
     return changes
 
@@ -143,6 +150,7 @@ def bulk_changes(
     gateways: npt.ArrayLike,
     *,
     preference: int,
+    metric: npt.ArrayLike | int = 0,
     add: npt.ArrayLike | bool,
 ) -> Array:
     """Make changes from arrays: prefixes and gateways in host order, prefix lengths."""
@@ -158,6 +166,7 @@ def bulk_changes(
     route["kind"] = np.where(add, lib.TR_ROUTE_VIA, lib.TR_ROUTE_BLACKHOLE)
     route["source"] = lib.TR_SOURCE_API
     route["preference"] = preference
+    route["metric"] = metric
     changes["add"] = add
     return changes
 
@@ -252,19 +261,25 @@ def describe(native: Native, ports: Sequence[str], row: Any) -> str:
     via = f" via {hop.via}" if hop.via else ""
     port = f" dev {hop.port}" if hop.port else ""
     kind = "" if hop.via else f"{hop.kind} "
-    return f"{kind}{_network(route)}{via}{port}"
+    metric = f" metric {route['metric']}" if route["metric"] else ""
+    return f"{kind}{_network(route)}{via}{port}{metric}"
 
 
-def route_infos(native: Native, ports: Sequence[str], rows: Array) -> Iterator[RouteInfo]:
-    """Yield a RouteInfo for each route of an array of ROUTE."""
+def route_infos(
+    native: Native, ports: Sequence[str], rows: Array, usable: npt.NDArray[np.bool_]
+) -> Iterator[RouteInfo]:
+    """Yield a RouteInfo for each route of an array of ROUTE. usable: whether each row is."""
+    end = 0
     for some in split(native, rows):
+        begin, end = end, end + len(some)
         row, mtu = some[0], 0
         if some[-1]["kind"] == native.lib.TR_ROUTE_MTU:
             some, mtu = some[:-1], int(some[-1]["gateway"])
+        is_usable = bool(usable[begin : begin + len(some)].any())
         hop = _hop(native, ports, some)
         source = native.route_sources.get(int(row["source"]), "?")
         values = (hop.kind, hop.via, hop.port, source, int(row["preference"]), mtu)
-        yield RouteInfo(_network(row), *values, hop.paths)
+        yield RouteInfo(_network(row), *values, hop.paths, int(row["metric"]), is_usable)
 
 
 def hop_infos(native: Native, ports: Sequence[str], rows: Array) -> Iterator[Hop]:

@@ -12,7 +12,7 @@ from twinroute.native import Native
 # What of `[slow_path]` may change while the router runs.
 LIVE_SETTINGS = (
     *("arp_retries", "arp_retry_ms", "arp_lifetime_s", "arp_failed_s"),
-    *("reassembly_s", "icmp_errors_per_s", "icmp_errors_burst"),
+    *("reassembly_s", "icmp_errors_per_s", "icmp_errors_burst", "arp_announce", "arp_probe"),
 )
 
 
@@ -50,6 +50,8 @@ def fill_live_settings(native: Native, config: Config, out: Any) -> None:
     out.reassembly_ms = round(slow.reassembly_s * 1000)
     out.icmp_errors_per_s = slow.icmp_errors_per_s
     out.icmp_errors_burst = slow.icmp_errors_burst
+    out.arp_announce = native.announces if slow.arp_announce is None else slow.arp_announce
+    out.arp_probe = slow.arp_probe
     out.option_policy = option_policies(config.options, native.lib)
     fill_icmp(config.icmp, out.icmp)
     out.icmp.time_exceeded_off = sum(
@@ -64,6 +66,12 @@ def _fill_port(name: str, port: Port, out: Any) -> None:
     out.mac = list(bytes.fromhex(port.mac.replace(":", "")))
     out.mtu = port.mtu
     out.redirects = port.redirects
+    out.disabled = not port.up
+    fill_addresses(port, out)
+
+
+def fill_addresses(port: Port, out: Any) -> None:
+    """Fill in the addresses of a struct tr_port_config."""
     out.addresses = len(port.addresses)
     for index, interface in enumerate(port.addresses):
         out.address[index].address = int(interface.ip)

@@ -27,6 +27,8 @@ PLACES: dict[tuple[str, ...], str] = {
     ("route", "delete"): "added",
     ("neighbor", "add"): "ports",
     ("neighbor", "delete"): "ports",
+    ("port", "up"): "ports",
+    ("port", "down"): "ports",
 }
 FIXED = {
     "sources": ("api", "config", "kernel", "learned", "port", "builtin"),
@@ -206,9 +208,10 @@ class RouterCompleter(Completer):
 
 def _route_words(before: list[str]) -> Iterator[str]:
     """Yield what may follow in a route: gateways come first."""
-    given = [word for word in ("dev", "mtu") if word in before]
-    if before[-1] != "mtu":
-        yield from (word for word in ("dev", "mtu") if word not in given)
+    options = ("dev", "mtu", "metric")
+    given = [word for word in options if word in before]
+    if before[-1] not in ("mtu", "metric"):
+        yield from (word for word in options if word not in given)
         if not given:
             yield "via"
 

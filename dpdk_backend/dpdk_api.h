@@ -94,6 +94,8 @@ void tr_engine_turn(struct io_env *engine);
 int tr_engine_port_info(const struct io_env *engine, uint32_t port, struct tr_dpdk_port_info *out);
 int tr_engine_nic_counters(const struct io_env *engine, uint32_t port,
 	struct tr_dpdk_nic_counters *out);
+// Has the device of a port take packets of that MTU. -errno with a line in error: it cannot.
+int tr_engine_fit_mtu(struct io_env *engine, uint32_t port, uint16_t mtu, char *error);
 int tr_engine_unit_info(const struct io_env *engine, uint32_t unit, struct tr_dpdk_unit_info *out);
 // The units' clock.
 uint64_t tr_dpdk_cycles(void);

@@ -41,6 +41,8 @@ static int open_ports(struct io_env *env, char *error)
 				error);
 		code = twin < -1 ? twin : 0;
 		env->port[i].io.twin = twin < 0 ? -1 : twin;
+		env->port[i].twin = env->config.config.port[i];
+		env->port[i].is_enabled = env->port[i].has_carrier = true; // as they are made
 	}
 	return code;
 }
@@ -170,10 +172,8 @@ static void *run_watch(void *argument)
 	struct io_env *env = argument;
 
 	while (!__atomic_load_n(&env->stop, __ATOMIC_RELAXED)) {
-		for (uint16_t i = 0; i < env->ports; i++) {
-			if (tr_port_watch(&env->port[i]))
-				tr_twin_carrier(env->port[i].io.twin, io_link_up(&env->port[i].io));
-		}
+		for (uint16_t i = 0; i < env->ports; i++)
+			tr_port_follow(&env->port[i]);
 		rest(WATCH_NS);
 	}
 	return NULL;

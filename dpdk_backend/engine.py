@@ -124,6 +124,13 @@ class Engine(RouterApi):
             raise EngineError("dpdk: the engine is closed")
         return self._pointer
 
+    def _fit_mtu(self, name: str, mtu: int) -> str | None:
+        error = ffi.new("char[]", lib.TR_DPDK_TEXT)
+        with self._lock:
+            if lib.tr_engine_fit_mtu(self._open(), self._port_index(name), mtu, error):
+                return f"expected {text_of(error)}"
+        return None
+
     # --- what it is and does ----------------------------------------------------------------------
 
     def port_infos(self) -> list[PortInfo]:
@@ -220,7 +227,7 @@ class Engine(RouterApi):
 
         snap: bytes of a frame to copy. buffers: frames that wait to be read; more are lost.
         """
-        snap = min(snap, max(port.mtu for port in self.config.ports.values()) + 26)
+        snap = min(snap, max(self.port_status(name).mtu for name in self.ports) + 26)
         masks = [1 << self._port_index(port) for port in ports or self.ports]
         direction = sum(DIRECTIONS[one] for one in set(directions))
         error = ffi.new("char[]", lib.TR_DPDK_TEXT)

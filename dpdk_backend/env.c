@@ -11,7 +11,6 @@
 
 #define POOL_CACHE 256      // buffers that a unit keeps for itself
 #define DATA_BYTES_MIN 2048 // drivers count receive buffers in units of this or of 1,024
-#define LINK_BYTES 26       // Ethernet header, two VLAN tags, FCS
 
 // Buffers are as large as the longest frame of any port, so that no driver needs two for one.
 static uint16_t data_bytes(const struct io_env *env)

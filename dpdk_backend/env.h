@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <rte_mempool.h>
 
+#define LINK_BYTES 26 // Ethernet header, two VLAN tags, FCS
 #define FILTERS_MAX (1 + TR_PORTS_MAX * TR_PORT_ADDRESSES_MAX)
 
 struct rte_flow;
@@ -24,6 +25,11 @@ struct tr_dpdk_port {
 	uint16_t rx_queues; // set up; io.rx_queues are those to be polled now
 	uint16_t tx_queues;
 	bool promiscuous;
+	uint16_t mtu; // the device's, at least
+	// What the watch has brought about, by the state of the router's port.
+	bool is_enabled;
+	bool has_carrier; // the twin
+	struct tr_port_config twin;
 	uint64_t rx_offloads;
 	uint64_t rss;
 	uint32_t filter_count;
@@ -62,12 +68,14 @@ struct io_env {
 	struct tr_dpdk_unit unit[TR_UNITS_MAX];
 };
 
-// --- ports.c, link.c, filters.c ------------------------------------------------------------------
+// --- ports.c, port_info.c, port_watch.c, filters.c -----------------------------------------------
 int tr_port_open(struct tr_dpdk_port *port, char *error);
 int tr_port_set_up(struct tr_dpdk_port *port, char *error);
 void tr_port_close(struct tr_dpdk_port *port);
-// Reads the link's state; true if it has changed.
-bool tr_port_watch(struct tr_dpdk_port *port);
+// Reads the link's state.
+void tr_port_watch(struct tr_dpdk_port *port);
+// Brings the device and the twin to the state that the router's port has, and the other way round.
+void tr_port_follow(struct tr_dpdk_port *port);
 // Rules that lead ARP and own addresses to the slow path's queue. True if all are in place, else
 // none and filters_why.
 bool tr_filters_install(struct tr_dpdk_port *port, uint16_t queue);
@@ -81,6 +89,9 @@ struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error);
 // The TAP's file descriptor or -errno.
 int tr_twin_open(const struct tr_dpdk_port_config *twin, const struct tr_port_config *port,
 	char *error);
+// From one MTU and one set of addresses to another. 0 or -errno, for the first that failed.
+int tr_twin_change(const struct tr_dpdk_port_config *twin, const struct tr_port_config *before,
+	const struct tr_port_config *after);
 void tr_twin_carrier(int twin, bool up);
 void tr_twin_close(int twin);
 

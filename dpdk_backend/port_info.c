@@ -25,29 +25,29 @@ static bool kernel_says_down(const struct tr_dpdk_port *port)
 	return is_down;
 }
 
-bool tr_port_watch(struct tr_dpdk_port *port)
+void tr_port_watch(struct tr_dpdk_port *port)
 {
 	struct rte_eth_link link = {0};
-	bool was_up = io_link_up(&port->io);
 	bool is_up;
 
 	// A driver that knows nothing of links is always connected.
 	is_up = (rte_eth_link_get_nowait(port->io.ethdev, &link) != 0 || link.link_status) &&
 		!kernel_says_down(port);
 	__atomic_store_n(&port->io.link_up, is_up, __ATOMIC_RELAXED);
-	return is_up != was_up;
 }
 
 int tr_engine_port_info(const struct io_env *env, uint32_t index, struct tr_dpdk_port_info *out)
 {
 	const struct tr_dpdk_port *port;
 	struct rte_eth_link link = {0};
+	struct tr_port_state state;
 
 	if (index >= env->ports)
 		return -EINVAL;
 	port = &env->port[index];
+	tr_port_state_read(env->router, (uint16_t)index, &state);
 	*out = (struct tr_dpdk_port_info){
-		.mtu = env->config.config.port[index].mtu,
+		.mtu = state.mtu,
 		.numa_node = rte_eth_dev_socket_id(port->io.ethdev),
 		.rx_queues = port->rx_queues,
 		.tx_queues = port->tx_queues,

@@ -151,7 +151,36 @@ static int configure(struct tr_dpdk_port *port, uint16_t fast_units)
 	if (code)
 		return code;
 	code = rte_eth_dev_set_mtu(port->io.ethdev, mtu);
+	port->mtu = mtu;
 	return code == -ENOTSUP ? 0 : code;
+}
+
+// A device that takes longer frames than its port's MTU does no harm.
+int tr_engine_fit_mtu(struct io_env *env, uint32_t index, uint16_t mtu, char *error)
+{
+	struct tr_dpdk_port *port = &env->port[index];
+	struct rte_mempool *pool;
+	uint32_t most;
+	int code;
+
+	if (index >= env->ports)
+		return -EINVAL;
+	if (mtu <= port->mtu)
+		return 0;
+	pool = tr_env_pool(env, node_of(port), error);
+	most = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM - LINK_BYTES;
+	if (mtu > most)
+		return tr_say(error, ENOBUFS,
+			"at most %u, as buffers are made for that: restart the router for more",
+			most);
+	code = rte_eth_dev_set_mtu(port->io.ethdev, mtu);
+	if (code && code != -ENOTSUP)
+		return tr_say(error, -code,
+			"at most %u, the device refuses more while it runs (%s): restart the "
+			"router",
+			port->mtu, rte_strerror(-code));
+	port->mtu = mtu;
+	return 0;
 }
 
 static int make_queues(struct tr_dpdk_port *port, char *error)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Makes a twin: a TAP in the network namespace of choice, with its port's MAC address, MTU and
-// addresses. A thread of its own enters the namespace, makes the TAP there and ends; the file
-// descriptor is good anywhere, and the TAP is gone when it is closed. The kernel is told not to
-// speak IPv6 by it, which the router does not.
+// addresses, and changes these. A thread of its own enters the namespace, makes the TAP there and
+// ends; the file descriptor is good anywhere, and the TAP is gone when it is closed. The kernel is
+// told not to speak IPv6 by it, which the router does not.
 #include "env.h"
 #include "formats/ipv4.h"
 #include <arpa/inet.h>
@@ -21,6 +21,7 @@
 
 struct making {
 	const struct tr_dpdk_port_config *twin;
+	const struct tr_port_config *before; // NULL: it is being made
 	const struct tr_port_config *port;
 	char *error;
 	int tap;    // or -errno
@@ -71,6 +72,13 @@ static void no_ipv6(const char *name)
 	close(file);
 }
 
+static int set_mtu(struct making *making)
+{
+	struct ifreq request = {.ifr_mtu = making->port->mtu};
+
+	return change(making, SIOCSIFMTU, &request, "MTU");
+}
+
 static int set_link(struct making *making)
 {
 	struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
@@ -80,8 +88,7 @@ static int set_link(struct making *making)
 	code = change(making, SIOCSIFHWADDR, &request, "MAC address");
 	if (code)
 		return code;
-	request.ifr_mtu = making->port->mtu;
-	code = change(making, SIOCSIFMTU, &request, "MTU");
+	code = set_mtu(making);
 	if (code)
 		return code;
 	no_ipv6(making->twin->twin_name);
@@ -115,7 +122,9 @@ static int ask_kernel(int netlink, struct address_message *message)
 	return errno ? -1 : 0;
 }
 
-static int add_address(int netlink, unsigned interface, const struct tr_port_address *own)
+// RTM_NEWADDR or RTM_DELADDR.
+static int change_address(int netlink, unsigned interface, const struct tr_port_address *own,
+	uint16_t type)
 {
 	uint32_t address_be = htonl(own->address);
 	uint32_t broadcast_be = htonl(own->address | ~ipv4_mask(own->bits));
@@ -123,9 +132,9 @@ static int add_address(int netlink, unsigned interface, const struct tr_port_add
 	struct address_message message = {
 		.header =
 			{
-				.nlmsg_type = RTM_NEWADDR,
+				.nlmsg_type = type,
 				.nlmsg_flags =
-					NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+					NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK,
 			},
 		.address =
 			{
@@ -146,6 +155,16 @@ static int add_address(int netlink, unsigned interface, const struct tr_port_add
 	return ask_kernel(netlink, &message);
 }
 
+static bool has(const struct tr_port_config *port, const struct tr_port_address *own)
+{
+	for (uint32_t i = 0; i < port->addresses; i++) {
+		if (port->address[i].address == own->address && port->address[i].bits == own->bits)
+			return true;
+	}
+	return false;
+}
+
+// The kernel takes other addresses of a subnet away with its first one: all are set after that.
 static int set_addresses(struct making *making)
 {
 	unsigned interface = if_nametoindex(making->twin->twin_name);
@@ -154,8 +173,14 @@ static int set_addresses(struct making *making)
 
 	if (netlink < 0)
 		return fail(making, "netlink");
+	for (uint32_t i = 0; making->before && i < making->before->addresses; i++) {
+		const struct tr_port_address *own = &making->before->address[i];
+		if (!has(making->port, own))
+			change_address(netlink, interface, own, RTM_DELADDR);
+	}
 	for (uint32_t i = 0; code == 0 && i < making->port->addresses; i++) {
-		if (add_address(netlink, interface, &making->port->address[i]) != 0)
+		const struct tr_port_address *own = &making->port->address[i];
+		if (change_address(netlink, interface, own, RTM_NEWADDR) != 0)
 			code = fail(making, "address");
 	}
 	close(netlink);
@@ -197,6 +222,39 @@ static void *make(void *argument)
 		making->tap = code;
 	}
 	return NULL;
+}
+
+static void *change_made(void *argument)
+{
+	struct making *making = argument;
+	int code = enter(making);
+
+	if (code == 0)
+		making->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (code == 0 && making->socket < 0)
+		code = fail(making, "socket");
+	if (code == 0 && making->before->mtu != making->port->mtu)
+		code = set_mtu(making);
+	if (code == 0)
+		code = set_addresses(making);
+	if (making->socket >= 0)
+		close(making->socket);
+	making->tap = code;
+	return NULL;
+}
+
+int tr_twin_change(const struct tr_dpdk_port_config *twin, const struct tr_port_config *before,
+	const struct tr_port_config *after)
+{
+	char error[TR_DPDK_TEXT];
+	struct making making = {twin, before, after, error, 0, -1};
+	pthread_t thread;
+	int code = pthread_create(&thread, NULL, change_made, &making);
+
+	if (code)
+		return -code;
+	pthread_join(thread, NULL);
+	return making.tap;
 }
 
 int tr_twin_open(const struct tr_dpdk_port_config *twin, const struct tr_port_config *port,

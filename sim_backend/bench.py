@@ -97,6 +97,8 @@ class Bench:
 
     def _at_port(self, name: str, own: list[IPv4Interface], neighbors: str) -> Station:
         """Make the station at a port: all neighbours of the port in one."""
+        if not own:
+            return add_station(self.world, name=f"at-{name}")
         network = own[0].network
         taken = {interface.ip for interface in own}
         free = (host for host in network.hosts() if host not in taken)

@@ -180,6 +180,14 @@ int tr_world_router(struct tr_world *world, const struct tr_sim_router *router)
 	return (int)world->routers++;
 }
 
+int tr_world_fit_mtu(struct tr_world *world, uint32_t mtu)
+{
+	if (mtu + ETHER_HEADER_BYTES > POOL_DATA_MAX)
+		return -EINVAL;
+	tr_stock_fit(&world->stock, mtu + ETHER_HEADER_BYTES);
+	return 0;
+}
+
 // --- core/backend.h ------------------------------------------------------------------------------
 struct io_core *tr_io_core(struct io_env *env, unsigned unit)
 {

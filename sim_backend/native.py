@@ -5,5 +5,5 @@ from twinroute.native import Native
 from twinroute.routes import check_layout
 from twinroute.sim._sim import ffi, lib
 
-NATIVE = Native(ffi, lib)
+NATIVE = Native(ffi, lib, announces=False)
 check_layout(NATIVE)

@@ -2,6 +2,7 @@
 """A router of a bench, and its ports."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class Port:
     @property
     def mtu(self) -> int:
         """Bytes of the longest IP packet."""
-        return self.router.info.mtus[self.index]
+        return self.router.port_status(self.name).mtu
 
     @property
     def end(self) -> End:
@@ -164,6 +165,10 @@ class Router(RouterApi):
     def _at_rest(self, what: str) -> None:
         self.world.at_rest(what)
 
+    def _fit_mtu(self, name: str, mtu: int) -> str | None:
+        code = lib.tr_world_fit_mtu(self.world.pointer, mtu)
+        return os.strerror(-code) if code else None
+
     def _make_room(self, attempt: int) -> bool:
         if attempt or self.world.running:
             return False
@@ -218,7 +223,6 @@ def add_router(
             name=config.name,
             ports=list(config.ports),
             macs=[port.mac for port in ports],
-            mtus=[port.mtu for port in ports],
             hz=profile.hz,
             units=config.fast_path.units + 1,
             pointer=lib.tr_world_core_router(world.pointer, number),

@@ -117,6 +117,8 @@ struct tr_nic_counters {
 struct tr_world *tr_world_new(uint64_t seed); // NULL: no memory
 void tr_world_free(struct tr_world *world);
 int tr_world_router(struct tr_world *world, const struct tr_sim_router *router);
+// Buffers from now on hold frames of such a port. -EINVAL: too long for any.
+int tr_world_fit_mtu(struct tr_world *world, uint32_t mtu);
 int tr_world_station(struct tr_world *world, const struct tr_station_config *station);
 // -EBUSY: an end has a link already, -EINVAL: no such end.
 int tr_world_link(struct tr_world *world, const struct tr_end *a, const struct tr_end *b,

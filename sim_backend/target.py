@@ -53,7 +53,7 @@ class BenchTarget:
                 mtu=port.mtu,
                 device="simulated",
                 driver="sim",
-                link_up=port.end in router.world.link_of,
+                link_up=router.port_status(name).link_up,
                 rx_queues=router.info.units,
                 tx_queues=router.info.units,
                 rss=True,

@@ -86,7 +86,6 @@ class RouterInfo:
     name: str
     ports: list[str]
     macs: list[str]
-    mtus: list[int]
     hz: int
     units: int  # the slow path included
     pointer: Any  # struct tr_router *

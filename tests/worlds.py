@@ -125,7 +125,7 @@ def bed_config(
     return parse_config(
         BASE.format(
             fast=_lines(fast or {}),
-            slow=_lines({"icmp_errors_per_s": 0, **(slow or {})}),
+            slow=_lines({"icmp_errors_per_s": 0, "arp_announce": False, **(slow or {})}),
             options=_lines(options or {}),
             icmp=icmp,
             ports=ports,

@@ -25,7 +25,7 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 		if (unit->rebatch == NULL)
 			return -ENOMEM;
 	}
-	return tr_distributor_init(&unit->distributor, config, unit->core, unit->io_port, index,
+	return tr_distributor_init(&unit->distributor, config, unit->core, unit->port, index,
 		&unit->counters);
 }
 
@@ -68,13 +68,17 @@ unsigned tr_fast_receive(struct tr_fast_unit *unit)
 	unsigned work = 0;
 
 	for (uint16_t port = 0; port < unit->port_count; port++) {
-		unsigned n = io_rx_burst(unit->core, unit->io_port[port], unit->index, batch->pkt,
+		unsigned n = io_rx_burst(unit->core, unit->port[port].io, unit->index, batch->pkt,
 			unit->burst);
 		if (n == 0)
 			continue;
+		uint32_t gate = tr_port_gate(&unit->port[port]);
 		tr_step_begin(unit, TR_STEP_RECEIVE, n);
 		tr_receive(unit, batch, port, n);
-		tr_pipeline_run(unit, batch);
+		if (gate)
+			tr_refuse(unit, batch, gate);
+		else
+			tr_pipeline_run(unit, batch);
 		work += n;
 	}
 	return work;

@@ -33,7 +33,6 @@ struct tr_fast_unit {
 	const struct tr_fib *fib; // published table; changed by command only
 	const struct tr_pipeline *pipeline;
 	const struct tr_port *port; // port_count
-	struct io_port **io_port;   // the same ports, as the distributor wants them
 	uint32_t port_count;
 	uint32_t burst;
 	uint16_t index;            // its queue on every port
@@ -54,6 +53,9 @@ struct tr_fast_unit {
 
 // A burst's n packets are in batch->pkt: makes them lanes.
 void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port, unsigned n);
+
+// The same, but none goes into the pipeline: the gate of the port is closed.
+void tr_refuse(struct tr_fast_unit *unit, struct tr_batch *batch, uint32_t gate);
 
 // The steps, in packet order.
 void tr_validate(void *state, struct tr_batch *batch);
@@ -76,7 +78,7 @@ void tr_redirect_hand_over(struct tr_fast_unit *unit);
 void tr_step_begin(struct tr_fast_unit *unit, unsigned step, unsigned lanes);
 void tr_step_end(struct tr_fast_unit *unit);
 
-// unit->port, io_port, fib, pipeline and rings are set by the caller before. 0 or -errno.
+// unit->port, fib, pipeline and rings are set by the caller before. 0 or -errno.
 int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config, struct io_env *env,
 	uint16_t index);
 void tr_fast_unit_fini(struct tr_fast_unit *unit);

@@ -33,3 +33,20 @@ void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port
 	tr_count(&unit->counters.received_bytes[port], bytes);
 	tr_count(&unit->counters.bursts, 1);
 }
+
+// RFC 1812 10.2.1: no forwarding before there is an address. While one is being probed, the answer
+// has to come in (RFC 5227 2.1).
+void tr_refuse(struct tr_fast_unit *unit, struct tr_batch *batch, uint32_t gate)
+{
+	if (gate & TR_GATE_ARP)
+		tr_validate(unit, batch);
+	TR_FOR_EACH_LIVE (lane, batch)
+		tr_batch_leave(batch, lane, (uint16_t)gate);
+	if (io_trace_on(unit->core)) {
+		for (unsigned lane = 0; lane < batch->lanes; lane++)
+			io_trace(unit->core, batch->pkt[lane], TR_STEP_RECEIVE,
+				batch->verdict[lane]);
+	}
+	tr_hand_over(unit, batch->pkt, batch->verdict, batch->lanes);
+	tr_step_end(unit);
+}

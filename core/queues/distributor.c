@@ -23,7 +23,7 @@
 #define RETRIES_PER_S_MIN 1000      // and when the port has taken nothing for long
 
 int tr_distributor_init(struct tr_distributor *distributor, const struct tr_config *config,
-	struct io_core *core, struct io_port **ports, uint16_t tx_queue,
+	struct io_core *core, const struct tr_port *ports, uint16_t tx_queue,
 	struct tr_counters *counters)
 {
 	*distributor = (struct tr_distributor){
@@ -115,7 +115,7 @@ static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
 
 	for (uint32_t i = 0; i < n; i++)
 		bytes += pkt_bytes(queue->pkt[i]);
-	taken = io_tx_burst(distributor->core, distributor->ports[port], distributor->tx_queue,
+	taken = io_tx_burst(distributor->core, distributor->ports[port].io, distributor->tx_queue,
 		queue->pkt, n);
 	for (uint32_t i = taken; i < n; i++)
 		bytes -= pkt_bytes(queue->pkt[i]);
@@ -161,7 +161,7 @@ static unsigned flush(struct tr_distributor *distributor, uint32_t port)
 	uint32_t n = queue->count;
 	uint32_t taken = 0;
 
-	if (!io_link_up(distributor->ports[port])) {
+	if (!tr_port_is_up(&distributor->ports[port])) {
 		drop(distributor, queue->pkt, n, TR_DROP_PORT_DOWN);
 		queue->count = 0;
 	} else {

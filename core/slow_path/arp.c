@@ -24,14 +24,14 @@ static bool is_valid(const struct pkt *pkt, struct arp_packet *arp)
 		!ether_is_group(arp->sender_mac) && !ether_equal(arp->sender_mac, mac_zero);
 }
 
-// Index of the address among the port's own, or -1.
-static int own_index(const struct tr_port_config *port, uint32_t address)
+// Is the address among the port's own?
+static bool is_ports_own(const struct tr_port_config *port, uint32_t address)
 {
 	for (uint32_t i = 0; i < port->addresses; i++) {
 		if (port->address[i].address == address)
-			return (int)i;
+			return true;
 	}
-	return -1;
+	return false;
 }
 
 // Can a station with that address be on the port's link?
@@ -84,6 +84,16 @@ void tr_slow_arp_request(struct tr_slow_path *slow, uint16_t port, uint32_t targ
 	send_arp(slow, port, mac ? mac : ether_broadcast, &fields, NULL);
 }
 
+void tr_slow_arp_probe(struct tr_slow_path *slow, uint16_t port, uint32_t address)
+{
+	struct arp_packet fields = {
+		.operation_be = be16(ARP_REQUEST),
+		.target_be = be32(address),
+	};
+
+	send_arp(slow, port, ether_broadcast, &fields, NULL);
+}
+
 void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t address)
 {
 	struct arp_packet fields = {
@@ -96,15 +106,15 @@ void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t add
 }
 
 // RFC 5227 2.4 (c): a router keeps its address; one announcement at most in each interval.
-static void defend(struct tr_slow_path *slow, uint16_t port, int index)
+static void defend(struct tr_slow_path *slow, uint16_t port, uint32_t address)
 {
 	uint64_t now = io_cycles(slow->core);
-	uint64_t *not_before = &slow->defend_cycles[port][index];
+	struct tr_own_address *own = tr_addresses_find(slow, port, address);
 
-	if (now < *not_before)
+	if (now < own->defend_cycles)
 		return;
-	*not_before = now + DEFEND_SECONDS * io_cycles_hz(slow->core);
-	tr_slow_arp_announce(slow, port, slow->config->port[port].address[index].address);
+	own->defend_cycles = now + DEFEND_SECONDS * io_cycles_hz(slow->core);
+	tr_slow_arp_announce(slow, port, address);
 }
 
 static void reply(struct tr_slow_path *slow, const struct pkt *pkt, const struct arp_packet *arp)
@@ -144,7 +154,6 @@ void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt)
 	uint16_t here = TR_STEP_SLOW_ARP;
 	struct arp_packet arp;
 	uint32_t sender;
-	int claimed;
 	bool for_us;
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ARP, TR_VERDICT_LIVE);
@@ -157,17 +166,22 @@ void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt)
 		return;
 	}
 	sender = be32(arp.sender_be);
-	claimed = own_index(config, sender);
-	if (claimed >= 0) {
-		defend(slow, port, claimed);
+	if (is_ports_own(config, sender)) {
+		defend(slow, port, sender);
 		tr_slow_drop(slow, pkt, TR_DROP_ARP_CONFLICT);
 		return;
 	}
-	for_us = own_index(config, be32(arp.target_be)) >= 0;
-	// RFC 826: an entry is updated by any ARP packet and made only by one that is for us. The
-	// sender of a probe has no address yet (RFC 5227 1.1).
-	if (is_on_link(config, sender) && !tr_slow_is_own(slow, sender)) {
-		tr_neighbors_learn(slow, port, sender, arp.sender_mac, for_us);
+	if (tr_addresses_hear(slow, port, &arp)) {
+		tr_slow_drop(slow, pkt, TR_DROP_ARP_CONFLICT);
+		return;
+	}
+	for_us = is_ports_own(config, be32(arp.target_be));
+	// RFC 826: an entry is updated by any ARP packet and made only by one that is for us, of a
+	// station on the link: others are known only if a route by the port has had them asked for.
+	// The sender of a probe has no address yet (RFC 5227 1.1).
+	if (!tr_slow_is_own(slow, sender)) {
+		bool may_be_new = for_us && is_on_link(config, sender);
+		tr_neighbors_learn(slow, port, sender, arp.sender_mac, may_be_new);
 		tr_slow_leave(slow, here);
 	}
 	if (for_us && arp.operation_be == be16(ARP_REQUEST))

@@ -74,7 +74,7 @@ static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 		tr_slow_drop(slow, pkt, TR_DROP_TTL_EXPIRED);
 		return false;
 	}
-	if (!io_link_up(slow->io_port[hop->port])) { // RFC 1812 5.3.12.3
+	if (!tr_port_is_up(&slow->port[hop->port])) { // RFC 1812 5.3.12.3
 		bool on_link = neighbor_of(hop, destination) == destination;
 		tr_slow_icmp_error(slow, pkt, ICMP_UNREACHABLE,
 			on_link ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);

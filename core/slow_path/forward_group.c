@@ -22,10 +22,15 @@ void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t 
 	struct tr_next_hop hop = {.port = port, .mtu = slow->config->port[port].mtu};
 	struct ipv4_header *ip = slow_ip(pkt);
 	bool too_long = be16(ip->total_bytes_be) > hop.mtu;
+	uint32_t gate = tr_port_gate(&slow->port[port]);
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_FORWARD, TR_VERDICT_LIVE);
 	if (ip->ttl <= 1) { // RFC 1812 5.3.1
 		tr_slow_drop(slow, pkt, TR_DROP_TTL_EXPIRED);
+		return;
+	}
+	if (gate) { // RFC 1812 10.2.1
+		tr_slow_drop(slow, pkt, tr_verdict_reason((uint16_t)gate));
 		return;
 	}
 	if (!io_link_up(slow->io_port[port])) {

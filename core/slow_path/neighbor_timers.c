@@ -85,6 +85,36 @@ static void expire(struct tr_slow_path *slow, struct tr_neighbor *entry)
 	}
 }
 
+static bool is_in_subnet(const struct tr_port_config *port, uint32_t address)
+{
+	for (uint32_t i = 0; i < port->addresses; i++) {
+		const struct tr_port_address *own = &port->address[i];
+		if (((own->address ^ address) & ipv4_mask(own->bits)) == 0)
+			return true;
+	}
+	return false;
+}
+
+void tr_neighbors_forget(struct tr_slow_path *slow, uint16_t port,
+	const struct tr_port_config *before)
+{
+	const struct tr_port_config *now = &slow->config->port[port];
+
+	for (uint32_t i = 0; i < slow->neighbors->max; i++) {
+		struct tr_neighbor *entry = &slow->neighbors->entry[i];
+		bool is_gone =
+			is_in_subnet(before, entry->address) && !is_in_subnet(now, entry->address);
+
+		if (entry->state == TR_NEIGHBOR_FREE || entry->port != port || entry->is_static ||
+			!(is_gone || tr_slow_is_own(slow, entry->address)))
+			continue;
+		if (entry->state == TR_NEIGHBOR_INCOMPLETE)
+			fail(slow, entry);
+		tr_tables_neighbor(slow->tables, port, entry->address, NULL);
+		tr_neighbor_forget(slow, entry);
+	}
+}
+
 unsigned tr_neighbors_tick(struct tr_slow_path *slow, uint64_t now)
 {
 	struct tr_neighbors *neighbors = slow->neighbors;

@@ -29,6 +29,10 @@ void tr_neighbors_learn(struct tr_slow_path *slow, uint16_t port, uint32_t addre
 // Static entry (mac) or its removal (NULL).
 void tr_neighbors_set(struct tr_slow_path *slow, uint16_t port, uint32_t address,
 	const uint8_t *mac);
+// Gives up the neighbours that were in the subnets which a port had `before` and are in none of its
+// subnets now, and those whose address has become an own one. What was set stays.
+void tr_neighbors_forget(struct tr_slow_path *slow, uint16_t port,
+	const struct tr_port_config *before);
 // Retries, failures, refreshes that are due. Returns the entries handled.
 unsigned tr_neighbors_tick(struct tr_slow_path *slow, uint64_t now);
 uint64_t tr_neighbors_deadline(const struct tr_neighbors *neighbors); // UINT64_MAX: none

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The slow path's unit: its set-up and its turn. A turn takes, in this order, what fast-path units
-// acknowledged, what the control thread asks for, one turn of the tables' swap, a bounded number of
-// punted packets from each unit and of frames from each port's twin, and the timers that are due;
-// then all that it wants to send leaves the distributor. Every part is bounded, so that a flood of
-// one kind leaves room for the others. A turn that did nothing has nothing left to do.
+// acknowledged, what the control thread asks for, what has become of the ports, one turn of the
+// tables' swap, a bounded number of punted packets from each unit and of frames from each port's
+// twin, and the timers that are due; then all that it wants to send leaves the distributor. Every
+// part is bounded, so that a flood of one kind leaves room for the others. A turn that did nothing
+// has nothing left to do.
 #include "slow_path/slow_path.h"
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
@@ -34,7 +35,7 @@ static int make_rings(struct tr_slow_path *slow, struct io_env *env)
 }
 
 int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
-	const struct tr_port *ports, struct io_port **io_ports)
+	struct tr_port *ports, struct io_port **io_ports)
 {
 	int error;
 
@@ -44,7 +45,8 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 	slow->fast_units = config->fast_units;
 	slow->core = tr_io_core(env, slow->index);
 	slow->pool = tr_io_pool(env);
-	slow->config = config;
+	slow->present = *config;
+	slow->config = &slow->present;
 	slow->port = ports;
 	slow->io_port = io_ports;
 	slow->step = TR_STEP_SLOW_DISPATCH;
@@ -56,7 +58,7 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 			.icmp_errors_burst = config->icmp_errors_burst,
 			.icmp = config->icmp,
 		});
-	error = tr_distributor_init(&slow->distributor, config, slow->core, io_ports, slow->index,
+	error = tr_distributor_init(&slow->distributor, config, slow->core, ports, slow->index,
 		&slow->counters);
 	if (error) {
 		memset(&slow->distributor, 0, sizeof(slow->distributor));
@@ -67,9 +69,12 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 		goto err;
 	slow->neighbors = tr_neighbors_new(config, io_cycles_hz(slow->core));
 	slow->reassembly = tr_reassembly_new(config, io_cycles_hz(slow->core));
-	slow->tables = slow->neighbors && slow->reassembly ? tr_tables_new(env, config) : NULL;
-	if (slow->tables)
+	if (slow->neighbors && slow->reassembly)
+		slow->tables = tr_tables_new(env, slow->config);
+	if (slow->tables) {
+		tr_ports_init(slow);
 		return 0;
+	}
 	error = -errno;
 err:
 	tr_slow_fini(slow);
@@ -149,6 +154,17 @@ static void apply_settings(struct tr_slow_path *slow, const struct tr_settings *
 	memcpy(slow->option_policy, settings->option_policy, sizeof(slow->option_policy));
 }
 
+// What routes depend on comes before them: which of them can be used.
+static void apply_ports(struct tr_slow_path *slow, const struct tr_control *control)
+{
+	if (control->has_settings) {
+		slow->present.arp_announce = control->settings.arp_announce;
+		slow->present.arp_probe = control->settings.arp_probe;
+	}
+	for (uint64_t i = 0; i < control->port_count; i++)
+		tr_ports_configure(slow, control->port[i].port, &control->port[i].config);
+}
+
 // Makes up to `most` changes of the message at hand, and ends it after the last. Routes wait in the
 // tables until all are there; what has an effect at once comes last.
 static unsigned apply_changes(struct tr_slow_path *slow, unsigned most)
@@ -156,6 +172,8 @@ static unsigned apply_changes(struct tr_slow_path *slow, unsigned most)
 	struct tr_control *control = slow->control;
 	unsigned work = 1;
 
+	if (slow->control_done == 0)
+		apply_ports(slow, control);
 	for (; work <= most && slow->control_done < control->route_count; work++)
 		slow->control_done +=
 			tr_tables_apply(slow->tables, &control->route[slow->control_done],
@@ -267,6 +285,7 @@ static unsigned take_twin(struct tr_slow_path *slow, uint16_t port)
 	uint32_t bytes_max = ETHER_HEADER_BYTES + (uint32_t)slow->config->port[port].mtu;
 	struct pkt *pkts[SLOW_BURST];
 	unsigned n = io_twin_rx_burst(slow->core, slow->io_port[port], pkts, SLOW_BURST);
+	uint32_t gate = tr_port_gate(&slow->port[port]);
 
 	if (n == 0)
 		return 0;
@@ -275,7 +294,9 @@ static unsigned take_twin(struct tr_slow_path *slow, uint16_t port)
 	slow->step_cycles = io_cycles(slow->core);
 	for (unsigned k = 0; k < n; k++) {
 		uint32_t bytes = pkt_bytes(pkts[k]);
-		if (bytes < ETHER_HEADER_BYTES || bytes > bytes_max)
+		if (gate) // RFC 1812 10.2.1: nothing leaves by a port without an address
+			tr_slow_drop(slow, pkts[k], tr_verdict_reason((uint16_t)gate));
+		else if (bytes < ETHER_HEADER_BYTES || bytes > bytes_max)
 			tr_slow_drop(slow, pkts[k], TR_DROP_TWIN_FRAME);
 		else
 			tr_slow_transmit(slow, pkts[k], port);
@@ -290,54 +311,13 @@ static unsigned take_filtered(struct tr_slow_path *slow)
 	return tr_fast_receive(slow->unit);
 }
 
-// A port without a link leaves the choice between the gateways of a route.
-static void watch_links(struct tr_slow_path *slow)
-{
-	for (uint32_t i = 0; i < slow->config->ports; i++) {
-		bool is_up = io_link_up(slow->io_port[i]);
-		if (is_up == !(slow->links_down >> i & 1))
-			continue;
-		slow->links_down ^= 1u << i;
-		tr_tables_link(slow->tables, (uint16_t)i, is_up);
-	}
-}
-
-static uint32_t announcements_due(const struct tr_slow_path *slow)
-{
-	uint32_t due = 0;
-
-	if (!slow->config->arp_announce)
-		return 0;
-	for (uint32_t i = 0; i < slow->config->ports; i++) {
-		if (!(slow->announced & 1u << i) && io_link_up(slow->io_port[i]))
-			due |= 1u << i;
-	}
-	return due;
-}
-
-// RFC 5227 3: the link learns the addresses, once the port has one.
-static unsigned announce(struct tr_slow_path *slow)
-{
-	uint32_t due = announcements_due(slow);
-
-	for (uint32_t ports = due; ports; ports &= ports - 1) {
-		uint16_t port = (uint16_t)__builtin_ctz(ports);
-		const struct tr_port_config *config = &slow->config->port[port];
-		for (uint32_t i = 0; i < config->addresses; i++)
-			tr_slow_arp_announce(slow, port, config->address[i].address);
-	}
-	slow->announced |= due;
-	return (unsigned)__builtin_popcount(due);
-}
-
 unsigned tr_slow_poll(struct tr_slow_path *slow)
 {
 	unsigned work = take_acknowledgements(slow);
 
 	work += take_controls(slow);
-	watch_links(slow);
+	work += tr_ports_poll(slow);
 	work += swap_tables(slow);
-	work += announce(slow);
 	work += take_punted(slow);
 	work += take_filtered(slow);
 	for (uint32_t i = 0; i < slow->config->ports; i++)
@@ -362,8 +342,7 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 
 	if (reassembly < deadline)
 		deadline = reassembly;
-	if (announcements_due(slow))
-		return now;
+	deadline = earlier(deadline, tr_ports_deadline(slow));
 	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
 		deadline = now + TR_COMMAND_RETRY_CYCLES;
 	// What a congested port has left.

@@ -15,6 +15,7 @@
 #include "queues/distributor.h"
 #include "router.h"
 #include "slow_path/neighbors.h"
+#include "slow_path/ports.h"
 #include "slow_path/rate_limit.h"
 #include "slow_path/reassembly.h"
 #include "tables/tables.h"
@@ -22,8 +23,9 @@
 struct tr_slow_path {
 	struct io_core *core;
 	struct io_pool *pool;
-	const struct tr_config *config;
-	const struct tr_port *port; // config->ports
+	const struct tr_config *config; // as it is now: handlers ask this one
+	struct tr_config present;       // the same, for whoever changes it
+	struct tr_port *port;           // config->ports
 	struct io_port **io_port;
 	uint16_t index; // unit number, and its queue on every port
 	uint32_t fast_units;
@@ -48,10 +50,11 @@ struct tr_slow_path {
 	uint8_t icmp_ttl;
 	uint8_t error_tos;
 	uint32_t time_exceeded_off; // ports: bit mask
-	uint32_t links_down;        // ports that the tables know to be without a link: bit mask
-	uint32_t announced;         // ports whose addresses were announced by ARP: bit mask
-	uint64_t defend_cycles[TR_PORTS_MAX][TR_PORT_ADDRESSES_MAX]; // no announcement before
-	uint16_t step; // handler at work, and since when: for the step counters
+	uint32_t link;              // ports with a link at the last look: bit mask
+	uint32_t up;                // and not down by command
+	struct tr_own_port own[TR_PORTS_MAX];
+	uint64_t addresses_due_cycles; // when one of them has something to do
+	uint16_t step;                 // handler at work, and since when: for the step counters
 	uint64_t step_cycles;
 	struct tr_distributor distributor; // emptied each turn, but for congested ports
 	struct tr_counters counters;
@@ -68,6 +71,8 @@ struct tr_control {
 	uint32_t *is_done;
 	bool has_settings; // changes
 	struct tr_settings settings;
+	uint64_t port_count;
+	struct tr_port_change *port; // in this memory, behind the neighbours
 	uint64_t neighbor_count;
 	struct tr_neighbor_change *neighbor; // in this memory, behind the routes
 	uint64_t route_count;
@@ -76,9 +81,11 @@ struct tr_control {
 
 static_assert(sizeof(struct tr_route_change) % _Alignof(struct tr_neighbor_change) == 0,
 	"neighbours stand behind routes");
+static_assert(sizeof(struct tr_neighbor_change) % _Alignof(struct tr_port_change) == 0,
+	"ports stand behind neighbours");
 
 int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
-	const struct tr_port *ports, struct io_port **io_ports);
+	struct tr_port *ports, struct io_port **io_ports);
 void tr_slow_fini(struct tr_slow_path *slow);
 unsigned tr_slow_poll(struct tr_slow_path *slow);
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow);
@@ -93,6 +100,8 @@ void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt);
 // Asks for the MAC address of `target`; `mac`: the one to ask by unicast, NULL: broadcast.
 void tr_slow_arp_request(struct tr_slow_path *slow, uint16_t port, uint32_t target,
 	const uint8_t *mac);
+// Asks whether anybody has the address (RFC 5227 2.1.1).
+void tr_slow_arp_probe(struct tr_slow_path *slow, uint16_t port, uint32_t address);
 // Tells everybody an own address of the port (RFC 5227 3).
 void tr_slow_arp_announce(struct tr_slow_path *slow, uint16_t port, uint32_t address);
 // Routes a packet with options by what they ask for, if they let it pass at all (RFC 7126).

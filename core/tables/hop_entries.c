@@ -8,7 +8,7 @@
 
 static bool is_usable(const struct tr_hops *hops, const struct hop *hop)
 {
-	return !hop->failed && !(hops->ports_down >> hop->port & 1);
+	return !hop->failed && tr_gateway_is_usable(hops->usable, hop->port, hop->gateway);
 }
 
 static uint16_t verdict_of(const struct hop *hop)
@@ -81,8 +81,8 @@ void tr_hops_entry(const struct tr_hops *hops, uint16_t at, struct tr_next_hop *
 	}
 	entry->port = hop->port;
 	entry->gateway = hop->gateway;
-	if (hop->port < hops->config.ports) {
-		const struct tr_port_config *port = &hops->config.port[hop->port];
+	if (hop->port < hops->usable->config->ports) {
+		const struct tr_port_config *port = &hops->usable->config->port[hop->port];
 		entry->mtu = mtu_of(hop, port);
 		memcpy(entry->macs + 6, port->mac, 6);
 	}
@@ -142,11 +142,7 @@ void tr_hops_gateway(struct tr_hops *hops, uint16_t port, uint32_t gateway, bool
 		remake_groups(hops, port, &gateway);
 }
 
-void tr_hops_port(struct tr_hops *hops, uint16_t port, bool usable)
+void tr_hops_port(struct tr_hops *hops, uint16_t port)
 {
-	uint32_t before = hops->ports_down;
-
-	hops->ports_down = usable ? before & ~(1u << port) : before | 1u << port;
-	if (hops->ports_down != before)
-		remake_groups(hops, port, NULL);
+	remake_groups(hops, port, NULL);
 }

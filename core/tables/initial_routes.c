@@ -5,20 +5,11 @@
 #include "tables/initial_routes.h"
 #include "formats/ipv4.h"
 
-static int add_route(struct tr_tables *tables, uint32_t prefix, uint8_t bits, uint8_t kind,
-	uint8_t source, uint16_t port)
+#define PORT_ROUTES_MAX (4 * TR_PORT_ADDRESSES_MAX) // subnet, two broadcast addresses, own address
+
+static int change(struct tr_tables *tables, const struct tr_route *route, bool add)
 {
-	struct tr_route_change change = {
-		.route =
-			{
-				.prefix = prefix,
-				.bits = bits,
-				.kind = kind,
-				.source = source,
-				.port = port,
-			},
-		.add = true,
-	};
+	struct tr_route_change change = {.route = *route, .add = add};
 
 	return tr_tables_change(tables, &change);
 }
@@ -35,42 +26,80 @@ static int add_builtin_routes(struct tr_tables *tables)
 	};
 	int error = 0;
 
-	for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]) && !error; i++)
-		error = add_route(tables, builtin[i].prefix, builtin[i].bits, builtin[i].kind,
-			TR_SOURCE_BUILTIN, TR_NO_PORT);
+	for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]) && !error; i++) {
+		struct tr_route route = builtin[i];
+		route.source = TR_SOURCE_BUILTIN;
+		route.port = TR_NO_PORT;
+		error = change(tables, &route, true);
+	}
 	return error;
+}
+
+// The routes that follow from the addresses of a port, a prefix once.
+struct port_routes {
+	uint16_t port;
+	uint32_t count;
+	struct tr_route route[PORT_ROUTES_MAX];
+};
+
+static const struct tr_route *find(const struct port_routes *routes, const struct tr_route *key)
+{
+	for (uint32_t i = 0; i < routes->count; i++) {
+		if (routes->route[i].prefix == key->prefix && routes->route[i].bits == key->bits)
+			return &routes->route[i];
+	}
+	return NULL;
+}
+
+// What comes later wins.
+static void put(struct port_routes *routes, uint32_t prefix, uint8_t bits, uint8_t kind)
+{
+	struct tr_route route = {
+		.prefix = prefix,
+		.bits = bits,
+		.kind = kind,
+		.source = TR_SOURCE_PORT,
+		.port = routes->port,
+	};
+	const struct tr_route *there = find(routes, &route);
+
+	routes->route[there ? there - routes->route : routes->count++] = route;
 }
 
 // Subnets with their broadcast addresses, all-ones and all-zeros (RFC 1812 4.2.3.1, 5.3.5), which
-// a subnet of 31 or 32 bits has not (RFC 3021).
-static int add_subnet(struct tr_tables *tables, uint16_t port, const struct tr_port_address *own)
+// a subnet of 31 or 32 bits has not (RFC 3021). Own addresses come last: they win over a subnet and
+// over another subnet's broadcast address.
+static void list_routes(struct port_routes *routes, const struct tr_port_config *port)
 {
-	uint32_t mask = ipv4_mask(own->bits);
-	uint32_t first = own->address & mask;
-	int error = add_route(tables, first, own->bits, TR_ROUTE_CONNECTED, TR_SOURCE_PORT, port);
-
-	if (!error && own->bits <= 30)
-		error = add_route(tables, first, 32, TR_ROUTE_BROADCAST, TR_SOURCE_PORT, port);
-	if (!error && own->bits <= 30)
-		error = add_route(tables, first | ~mask, 32, TR_ROUTE_BROADCAST, TR_SOURCE_PORT,
-			port);
-	return error;
+	for (uint32_t i = 0; i < port->addresses; i++) {
+		const struct tr_port_address *own = &port->address[i];
+		uint32_t mask = ipv4_mask(own->bits);
+		put(routes, own->address & mask, own->bits, TR_ROUTE_CONNECTED);
+		if (own->bits > 30)
+			continue;
+		put(routes, own->address & mask, 32, TR_ROUTE_BROADCAST);
+		put(routes, own->address | ~mask, 32, TR_ROUTE_BROADCAST);
+	}
+	for (uint32_t i = 0; i < port->addresses; i++)
+		put(routes, port->address[i].address, 32, TR_ROUTE_LOCAL);
 }
 
-// Own addresses come last: they win over a subnet and over another subnet's broadcast address.
-static int add_port_routes(struct tr_tables *tables, const struct tr_config *config)
+int tr_port_routes(struct tr_tables *tables, uint16_t port, const struct tr_port_config *before,
+	const struct tr_port_config *after)
 {
+	struct port_routes old = {.port = port}, new = {.port = port};
 	int error = 0;
 
-	for (uint32_t pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < config->ports; i++) {
-			const struct tr_port_config *port = &config->port[i];
-			for (uint32_t j = 0; j < port->addresses && !error; j++)
-				error = pass == 0
-					? add_subnet(tables, (uint16_t)i, &port->address[j])
-					: add_route(tables, port->address[j].address, 32,
-						  TR_ROUTE_LOCAL, TR_SOURCE_PORT, (uint16_t)i);
-		}
+	if (before)
+		list_routes(&old, before);
+	list_routes(&new, after);
+	for (uint32_t i = 0; i < old.count; i++) {
+		if (!find(&new, &old.route[i]))
+			change(tables, &old.route[i], false);
+	}
+	for (uint32_t i = 0; i < new.count; i++) {
+		int failed = change(tables, &new.route[i], true);
+		error = error ? error : failed;
 	}
 	return error;
 }
@@ -79,5 +108,7 @@ int tr_initial_routes(struct tr_tables *tables, const struct tr_config *config)
 {
 	int error = add_builtin_routes(tables);
 
-	return error ? error : add_port_routes(tables, config);
+	for (uint16_t i = 0; i < config->ports && !error; i++)
+		error = tr_port_routes(tables, i, NULL, &config->port[i]);
+	return error;
 }

@@ -40,7 +40,7 @@ static int neighbor_known(struct tr_tables *tables, const struct tr_route *host,
 			tr_hops_set_mac(tables->hops, hop, mac);
 		return 0;
 	}
-	if (is_own_address(&tables->config, host->gateway))
+	if (is_own_address(tables->config, host->gateway))
 		return -EINVAL;
 	// This reference keeps the MAC address while no route uses the next hop.
 	hop = tr_hops_take(tables->hops, host);
@@ -60,8 +60,7 @@ static int neighbor_unknown(struct tr_tables *tables, const struct tr_route *hos
 {
 	if (!hop || !tr_hops_mac(tables->hops, hop))
 		return 0;
-	const struct tr_route *learned =
-		tr_rib_route(tables->rib, host->prefix, 32, TR_SOURCE_LEARNED);
+	const struct tr_route *learned = tr_rib_route(tables->rib, host);
 	// The same address may have been learned again, behind another port: that route stays.
 	if (learned && learned->port == host->port) {
 		struct tr_route_change change = {.route = *host, .add = false};
@@ -93,7 +92,7 @@ int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address
 	struct tr_route host = host_route(port, address);
 	uint16_t hop = tr_hops_find(tables->hops, port, address);
 
-	if (port >= tables->config.ports)
+	if (port >= tables->config->ports)
 		return -EINVAL;
 	if (!mac)
 		return neighbor_unknown(tables, &host, hop);
@@ -104,11 +103,6 @@ int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address
 void tr_tables_gateway(struct tr_tables *tables, uint16_t port, uint32_t address, bool usable)
 {
 	tr_hops_gateway(tables->hops, port, address, usable);
-}
-
-void tr_tables_link(struct tr_tables *tables, uint16_t port, bool up)
-{
-	tr_hops_port(tables->hops, port, up);
 }
 
 bool tr_tables_in_group(const struct tr_tables *tables, uint16_t port, uint32_t address)
@@ -138,8 +132,7 @@ unsigned tr_tables_relearn(struct tr_tables *tables)
 	tables->relearn = false;
 	while ((hop = tr_hops_next_neighbor(tables->hops, hop, &key))) {
 		struct tr_route_change change = {.route = host_route(key.port, key.address)};
-		const struct tr_route *learned =
-			tr_rib_route(tables->rib, key.address, 32, TR_SOURCE_LEARNED);
+		const struct tr_route *learned = tr_rib_route(tables->rib, &change.route);
 		bool is_there = learned && learned->port == key.port;
 
 		change.add = is_connected(tables, &change.route);

@@ -84,7 +84,7 @@ void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
 		.next_hops = tr_hops_used(tables->hops),
 		.generation = tr_swap_active(tables->swap)->generation,
 		.pending = tr_dirty_count(&tables->dirty) + tr_hops_changed_count(tables->hops) +
-			tr_swap_set_size(tables->swap),
+			tr_swap_set_size(tables->swap) + tr_walk_left(&tables->walk, tables->rib),
 		.unplaced = tables->unplaced,
 		.swap_outstanding = tr_swap_outstanding(tables->swap),
 	};

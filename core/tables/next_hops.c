@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct tr_hops *tr_hops_new(const struct tr_config *config, struct tr_paths *paths)
+struct tr_hops *tr_hops_new(const struct tr_usable *usable, struct tr_paths *paths)
 {
 	struct tr_hops *hops = calloc(1, sizeof(*hops));
 
 	if (!hops)
 		return NULL;
-	hops->config = *config;
+	hops->usable = usable;
 	hops->paths = paths;
 	hops->begun = 1;
 	return hops;
@@ -262,6 +262,11 @@ uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t at)
 	return hops->hop[at].references;
 }
 
+uint8_t tr_hops_kind(const struct tr_hops *hops, uint16_t at)
+{
+	return at ? hops->hop[at].kind : TR_ROUTE_NONE;
+}
+
 const uint8_t *tr_hops_mac(const struct tr_hops *hops, uint16_t at)
 {
 	return hops->hop[at].mac_known ? hops->hop[at].mac : NULL;
@@ -280,6 +285,14 @@ void tr_hops_set_mac(struct tr_hops *hops, uint16_t at, const uint8_t *mac)
 		if (mac)
 			memcpy(hop->mac, mac, sizeof(hop->mac));
 		tr_hop_mark_changed(hops, at);
+	}
+}
+
+void tr_hops_mtu(struct tr_hops *hops, uint16_t port)
+{
+	for (uint16_t at = 1; at < hops->begun; at++) {
+		if (hops->hop[at].references && hops->hop[at].port == port)
+			tr_hop_mark_changed(hops, at);
 	}
 }
 

@@ -24,9 +24,8 @@ struct hop {
 };
 
 struct tr_hops {
-	struct tr_config config;
+	const struct tr_usable *usable;
 	struct tr_paths *paths;
-	uint32_t ports_down; // bit mask
 	uint32_t used;
 	uint32_t begun;         // indices from here on were never used
 	uint32_t free_first;    // queue of free indices, counted without end
@@ -38,8 +37,6 @@ struct tr_hops {
 	uint16_t chain[TR_HOPS_MAX];
 	struct hop hop[TR_HOPS_MAX];
 };
-
-static_assert(TR_PORTS_MAX <= 32, "a bit a port");
 
 // next_hops.c: index of the next hop with the key's kind, port, gateway and MTU.
 uint16_t tr_hop_find(const struct tr_hops *hops, const struct hop *key);

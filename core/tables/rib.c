@@ -14,13 +14,14 @@
 #define POOL_FIRST 512u
 #define POOL_MAX (1u << RIB_INDEX_BITS)
 
-struct tr_rib *tr_rib_new(struct tr_paths *paths)
+struct tr_rib *tr_rib_new(struct tr_paths *paths, const struct tr_usable *usable)
 {
 	struct tr_rib *rib = calloc(1, sizeof(*rib));
 
 	if (!rib)
 		return NULL;
 	rib->paths = paths;
+	rib->usable = usable;
 	rib->slots = calloc(SLOTS_FIRST, sizeof(*rib->slots));
 	rib->pool = calloc(POOL_FIRST, sizeof(*rib->pool));
 	if (!rib->slots || !rib->pool) {
@@ -118,12 +119,31 @@ static void give_node(struct tr_rib *rib, uint32_t index)
 	rib->free_node = index;
 }
 
+// RFC 1812 5.2.4.3 (4): of the routes of one source the inferior metric is discarded; 5.3.12.3: of
+// all routes those that cannot be used.
+bool tr_rib_is_better(const struct tr_rib *rib, const struct tr_route *a, const struct tr_route *b)
+{
+	bool is_usable = tr_route_is_usable(rib->usable, a);
+
+	if (is_usable != tr_route_is_usable(rib->usable, b))
+		return is_usable;
+	if (a->preference != b->preference)
+		return a->preference < b->preference;
+	return a->source != b->source ? a->source < b->source : a->metric < b->metric;
+}
+
+// Of two routes of one prefix: would one replace the other?
+static bool is_same(const struct tr_route *a, const struct tr_route *b)
+{
+	return a->source == b->source && a->metric == b->metric;
+}
+
 // Brings the best of the routes that hang from a prefix into its node, if it beats that one.
 static void promote(struct tr_rib *rib, struct tr_rib_prefix *prefix)
 {
 	for (uint32_t i = prefix->others; i; i = rib->pool[i].others) {
 		struct tr_route *other = &rib->pool[i].best;
-		if (rib_is_better(other, &prefix->best)) {
+		if (tr_rib_is_better(rib, other, &prefix->best)) {
 			struct tr_route better = *other;
 			*other = prefix->best;
 			prefix->best = better;
@@ -173,9 +193,9 @@ int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index
 	struct tr_rib_prefix *prefix = &rib->pool[*index];
 	struct tr_route before = prefix->best;
 	struct tr_route *place = &prefix->best;
-	if (before.kind != TR_ROUTE_NONE && before.source != route->source) {
+	if (before.kind != TR_ROUTE_NONE && !is_same(&before, route)) {
 		uint32_t other = prefix->others;
-		while (other && rib->pool[other].best.source != route->source)
+		while (other && !is_same(&rib->pool[other].best, route))
 			other = rib->pool[other].others;
 		if (!other) {
 			other = take_node(rib);
@@ -193,22 +213,21 @@ int tr_rib_add(struct tr_rib *rib, const struct tr_route *route, uint32_t *index
 	}
 	struct tr_route replaced = *place;
 	*place = *route;
-	place->reserved = 0; // so that two equal routes are equal bytes
 	forget(rib, &replaced);
 	promote(rib, prefix);
 	*best_changed = memcmp(&before, &prefix->best, sizeof(before)) != 0;
 	return 0;
 }
 
-int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t source,
-	uint32_t *index, bool *best_changed)
+int tr_rib_delete(struct tr_rib *rib, const struct tr_route *key, uint32_t *index,
+	bool *best_changed)
 {
-	*index = find_slot(rib, prefix, bits)->index;
+	*index = find_slot(rib, key->prefix, key->bits)->index;
 	if (!*index)
 		return -ENOENT;
 
 	struct tr_rib_prefix *node = &rib->pool[*index];
-	*best_changed = node->best.source == source;
+	*best_changed = is_same(&node->best, key);
 	if (node->best.kind == TR_ROUTE_NONE)
 		return -ENOENT;
 	if (*best_changed && !node->others) {
@@ -222,7 +241,7 @@ int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t sou
 			forget(rib, &node->best);
 			node->best = rib->pool[gone].best;
 		} else {
-			while (gone && rib->pool[gone].best.source != source) {
+			while (gone && !is_same(&rib->pool[gone].best, key)) {
 				link = &rib->pool[gone].others;
 				gone = *link;
 			}
@@ -236,6 +255,36 @@ int tr_rib_delete(struct tr_rib *rib, uint32_t prefix, uint8_t bits, uint8_t sou
 	}
 	rib->routes--;
 	return 0;
+}
+
+// Does the route go by one of these ports?
+static bool goes_by(const struct tr_rib *rib, const struct tr_route *route, uint32_t ports)
+{
+	unsigned n;
+
+	if (route->kind == TR_ROUTE_NONE)
+		return false;
+	if (route->kind != TR_ROUTE_GROUP)
+		return route->port < TR_PORTS_MAX && ports >> route->port & 1;
+	const struct tr_path *path = tr_paths_of(rib->paths, route->gateway, &n);
+	for (unsigned i = 0; i < n; i++) {
+		if (ports >> path[i].port & 1)
+			return true;
+	}
+	return false;
+}
+
+uint32_t tr_rib_revisit(struct tr_rib *rib, uint32_t node, uint32_t ports)
+{
+	const struct tr_route *route = &rib->pool[node].best;
+	uint32_t index;
+
+	assert(node && node < rib->pool_end);
+	if (!goes_by(rib, route, ports))
+		return 0;
+	index = find_slot(rib, route->prefix, route->bits)->index;
+	promote(rib, &rib->pool[index]);
+	return index;
 }
 
 struct tr_rib_prefix *tr_rib_at(struct tr_rib *rib, uint32_t index)
@@ -291,21 +340,13 @@ const struct tr_rib_prefix *tr_rib_find(const struct tr_rib *rib, uint32_t prefi
 	return index ? &rib->pool[index] : NULL;
 }
 
-const struct tr_route *tr_rib_best(const struct tr_rib *rib, uint32_t prefix, uint8_t bits)
+const struct tr_route *tr_rib_route(const struct tr_rib *rib, const struct tr_route *key)
 {
-	const struct tr_rib_prefix *found = tr_rib_find(rib, prefix, bits);
-
-	return found && found->best.kind != TR_ROUTE_NONE ? &found->best : NULL;
-}
-
-const struct tr_route *tr_rib_route(const struct tr_rib *rib, uint32_t prefix, uint8_t bits,
-	uint8_t source)
-{
-	uint32_t index = find_slot(rib, prefix, bits)->index;
+	uint32_t index = find_slot(rib, key->prefix, key->bits)->index;
 
 	for (; index; index = rib->pool[index].others) {
 		const struct tr_route *route = &rib->pool[index].best;
-		if (route->kind != TR_ROUTE_NONE && route->source == source)
+		if (route->kind != TR_ROUTE_NONE && is_same(route, key))
 			return route;
 	}
 	return NULL;

@@ -17,6 +17,7 @@ struct tr_rib {
 	uint32_t slots_used;
 	struct tr_rib_prefix *pool; // node 0 is none
 	struct tr_paths *paths;     // sets that routes of kind TR_ROUTE_GROUP refer to
+	const struct tr_usable *usable;
 	uint32_t pool_size;
 	uint32_t pool_end;  // nodes from here on were never used
 	uint32_t free_node; // chain by `others`
@@ -27,8 +28,4 @@ struct tr_rib {
 };
 
 // What comes first of two routes of a prefix.
-static inline bool rib_is_better(const struct tr_route *a, const struct tr_route *b)
-{
-	return a->preference != b->preference ? a->preference < b->preference
-					      : a->source < b->source;
-}
+bool tr_rib_is_better(const struct tr_rib *rib, const struct tr_route *a, const struct tr_route *b);

@@ -43,24 +43,33 @@ static uint64_t count_rows(const struct tr_rib *rib, const struct tr_route *rout
 	return copy_route(rib, route, NULL, 0);
 }
 
+// The best route of a prefix of those that `last` beats (NULL: of all); NULL: there is none. What
+// the prefix holds as its best may wait to be chosen anew (tr_rib_revisit).
+static const struct tr_route *next_route(const struct tr_rib *rib, uint32_t index,
+	const struct tr_route *last)
+{
+	const struct tr_route *next = NULL;
+
+	for (; index; index = rib->pool[index].others) {
+		const struct tr_route *route = &rib->pool[index].best;
+		if (last && !tr_rib_is_better(rib, last, route))
+			continue;
+		if (!next || tr_rib_is_better(rib, route, next))
+			next = route;
+	}
+	return next;
+}
+
 // Copies every route of a prefix, best first; a prefix has few, so the order is found by selection.
 // Returns how many rows there are.
 static uint64_t read_all(const struct tr_rib *rib, uint32_t index, struct tr_route *out,
 	uint64_t room)
 {
-	const struct tr_route *last = &rib->pool[index].best;
+	const struct tr_route *route = NULL;
 	uint64_t n = 0;
 
-	while (last && n < room) {
-		const struct tr_route *next = NULL;
-		n += copy_route(rib, last, out + n, room - n);
-		for (uint32_t i = rib->pool[index].others; i; i = rib->pool[i].others) {
-			const struct tr_route *route = &rib->pool[i].best;
-			if (rib_is_better(last, route) && (!next || rib_is_better(route, next)))
-				next = route;
-		}
-		last = next;
-	}
+	while (n < room && (route = next_route(rib, index, route)))
+		n += copy_route(rib, route, out + n, room - n);
 	return n < room ? n : room;
 }
 

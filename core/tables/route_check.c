@@ -114,7 +114,7 @@ static bool is_same_route(const struct tr_route_change *a, const struct tr_route
 {
 	return a->add == b->add && a->route.prefix == b->route.prefix &&
 		a->route.bits == b->route.bits && a->route.source == b->route.source &&
-		a->route.preference == b->route.preference;
+		a->route.preference == b->route.preference && a->route.metric == b->route.metric;
 }
 
 // Puts the last of n rows in its place among those before, by gateway. False: it is there already.

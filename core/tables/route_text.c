@@ -57,16 +57,21 @@ static bool at_end(const struct parser *parser)
 	return parser->at == parser->end || *parser->at == '#';
 }
 
-// Takes a whole word and the blanks behind it.
-static bool take_word(struct parser *parser, const char *word)
+static bool at_word(const struct parser *parser, const char *word)
 {
 	size_t bytes = strlen(word);
 	if ((size_t)(parser->end - parser->at) < bytes || memcmp(parser->at, word, bytes) != 0)
 		return false;
 	const char *behind = parser->at + bytes;
-	if (behind < parser->end && !is_blank(*behind))
+	return behind == parser->end || is_blank(*behind);
+}
+
+// Takes a whole word and the blanks behind it.
+static bool take_word(struct parser *parser, const char *word)
+{
+	if (!at_word(parser, word))
 		return false;
-	parser->at = behind;
+	parser->at += strlen(word);
 	skip_blanks(parser);
 	return true;
 }
@@ -146,6 +151,20 @@ static int take_port(struct parser *parser, uint16_t *port)
 	return expected(parser, "name of a port expected after 'dev'");
 }
 
+static int take_metric(struct parser *parser)
+{
+	uint32_t metric;
+
+	if (!take_word(parser, "metric"))
+		return 0;
+	if (!take_number(parser, UINT16_MAX, &metric) || !at_word_end(parser))
+		return expected(parser, "metric 0 to 65535 expected");
+	for (unsigned i = 0; i == 0 || i < parser->rows; i++)
+		parser->row[i].route.metric = (uint16_t)metric;
+	skip_blanks(parser);
+	return 0;
+}
+
 // One or several of `via GATEWAY`; the first has been seen.
 static int take_gateways(struct parser *parser)
 {
@@ -204,7 +223,7 @@ static int take_target(struct parser *parser)
 		route->kind = TR_ROUTE_CONNECTED;
 		return take_port(parser, &route->port);
 	}
-	if (!at_end(parser))
+	if (!at_end(parser) && !at_word(parser, "metric"))
 		return expected(parser, "'via GATEWAY', 'dev PORT' or end of line expected");
 	if (!parser->gateway_count)
 		return expected(parser, "'via GATEWAY' or 'dev PORT' expected");
@@ -271,6 +290,8 @@ static int parse_line(struct parser *parser)
 	error = take_prefix(parser, route);
 	if (!error && route->kind == TR_ROUTE_NONE)
 		error = take_target(parser);
+	if (!error)
+		error = take_metric(parser);
 	if (!error && !at_end(parser))
 		error = expected(parser, "end of line expected");
 	if (!error)

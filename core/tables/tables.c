@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void mark_dirty(struct tr_tables *tables, uint32_t index)
+void tr_tables_mark(struct tr_tables *tables, uint32_t index)
 {
 	struct tr_rib_prefix *prefix = tr_rib_at(tables->rib, index);
 
@@ -49,10 +49,9 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 	if (change->add)
 		error = tr_rib_add(tables->rib, route, &index, &best_changed);
 	else
-		error = tr_rib_delete(tables->rib, route->prefix, route->bits, route->source,
-			&index, &best_changed);
+		error = tr_rib_delete(tables->rib, route, &index, &best_changed);
 	if (!error && best_changed)
-		mark_dirty(tables, index);
+		tr_tables_mark(tables, index);
 	return error;
 }
 
@@ -130,11 +129,21 @@ static bool is_part_of_subnet(const struct tr_config *config, const struct tr_ro
 	return false;
 }
 
+// Do host routes depend on the prefix, whose next hop changes?
+static bool matters_to_neighbors(const struct tr_tables *tables, const struct tr_route *route,
+	uint16_t before, uint16_t hop)
+{
+	return tr_hops_kind(tables->hops, before) == TR_ROUTE_CONNECTED ||
+		tr_hops_kind(tables->hops, hop) == TR_ROUTE_CONNECTED ||
+		is_part_of_subnet(tables->config, route);
+}
+
 // Brings a dirty prefix to the FIB. -ENOMEM: it stays dirty.
 static int place(struct tr_tables *tables, uint32_t index)
 {
 	struct tr_rib_prefix *prefix = tr_rib_at(tables->rib, index);
-	bool wanted = prefix->best.kind != TR_ROUTE_NONE;
+	bool wanted = prefix->best.kind != TR_ROUTE_NONE &&
+		tr_route_is_usable(&tables->usable, &prefix->best);
 	uint16_t before = prefix->hop;
 	uint16_t hop = wanted ? tr_hops_take(tables->hops, &prefix->best) : 0;
 	int error = hop != before ? change_fib(tables, prefix, hop) : 0;
@@ -147,10 +156,11 @@ static int place(struct tr_tables *tables, uint32_t index)
 		assert(!before); // what is in the table can be replaced there
 		hop = 0;
 	}
+	tables->relearn |=
+		hop != before && matters_to_neighbors(tables, &prefix->best, before, hop);
 	if (before)
 		tr_hops_give(tables->hops, before);
 	tr_rib_install(tables->rib, index, hop);
-	tables->relearn |= hop != before && is_part_of_subnet(&tables->config, &prefix->best);
 	tables->unplaced += (wanted && !hop) - prefix->unplaced;
 	prefix->unplaced = wanted && !hop;
 	prefix->dirty = false;
@@ -171,7 +181,7 @@ static void retry_unplaced(struct tr_tables *tables)
 			tables->retry = true;
 			return;
 		}
-		mark_dirty(tables, i);
+		tr_tables_mark(tables, i);
 		left--;
 	}
 }
@@ -192,15 +202,41 @@ static unsigned put_hops_in_set(struct tr_tables *tables)
 	return done;
 }
 
+void tr_tables_ports(struct tr_tables *tables, uint32_t ports)
+{
+	uint32_t changed = tables->usable.ports ^ ports;
+
+	tables->usable.ports = ports;
+	if (!changed)
+		return;
+	tr_walk_begin(&tables->walk, changed);
+	for (; changed; changed &= changed - 1)
+		tr_hops_port(tables->hops, (uint16_t)__builtin_ctz(changed));
+}
+
+// Without memory a route is missing, as it is for whoever adds one.
+void tr_tables_port(struct tr_tables *tables, uint16_t port, const struct tr_port_config *before)
+{
+	const struct tr_port_config *after = &tables->config->port[port];
+
+	tr_port_routes(tables, port, before, after);
+	if (before->mtu != after->mtu)
+		tr_hops_mtu(tables->hops, port);
+	tr_hops_port(tables->hops, port);
+	tr_walk_begin(&tables->walk, 1u << port);
+	tables->relearn = true;
+}
+
 unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish)
 {
-	unsigned done = 0;
+	unsigned done = tr_walk(tables, TR_TABLES_POLL_MAX);
+	unsigned marked = done;
 	bool stuck = false;
 
 	*publish = NULL;
 	if (!tr_swap_ready(tables->swap)) {
 		tables->was_ready = false;
-		return tr_swap_catch_up(tables->swap, TR_TABLES_POLL_MAX);
+		return done + tr_swap_catch_up(tables->swap, TR_TABLES_POLL_MAX);
 	}
 	if (!tables->was_ready) {
 		tables->was_ready = true;
@@ -208,7 +244,7 @@ unsigned tr_tables_poll(struct tr_tables *tables, const struct tr_fib **publish)
 		if (tables->retry)
 			retry_unplaced(tables);
 	}
-	while (done < TR_TABLES_POLL_MAX && tr_dirty_count(&tables->dirty)) {
+	while (done - marked < TR_TABLES_POLL_MAX && tr_dirty_count(&tables->dirty)) {
 		stuck = place(tables, tr_dirty_first(&tables->dirty)) != 0;
 		if (stuck)
 			break;
@@ -251,7 +287,7 @@ static int publish_first(struct tr_tables *tables)
 	do
 		tr_tables_poll(tables, &published);
 	while (!published);
-	for (uint32_t i = 0; i < tables->config.fast_units; i++)
+	for (uint32_t i = 0; i < tables->config->fast_units; i++)
 		tr_tables_acknowledge(tables, published->generation);
 	while (!tr_swap_ready(tables->swap))
 		tr_tables_poll(tables, &published);
@@ -265,11 +301,13 @@ struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *conf
 
 	if (!tables)
 		return NULL;
-	tables->config = *config;
+	tables->config = config;
+	tables->usable = (struct tr_usable){.config = config, .ports = UINT32_MAX};
 	tables->was_ready = true;
 	tables->paths = tr_paths_new();
-	tables->rib = tr_rib_new(tables->paths);
-	tables->hops = tr_hops_new(config, tables->paths);
+	tables->usable.paths = tables->paths;
+	tables->rib = tr_rib_new(tables->paths, &tables->usable);
+	tables->hops = tr_hops_new(&tables->usable, tables->paths);
 	tables->swap = tr_swap_new(env, &tr_dir24_8_ops, config->fast_units, config->hash_seed);
 	if (!tables->paths || !tables->rib || !tables->hops || !tables->swap)
 		goto err;

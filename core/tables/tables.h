@@ -12,8 +12,10 @@ struct tr_tables;
 // Most changes handled in one poll, so that the slow path stays awake during a bulk load.
 #define TR_TABLES_POLL_MAX 16384
 
-// Leaves both tables holding the built-in and port routes, as generation 1, already acknowledged.
-struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *config); // NULL, errno
+// Leaves both tables holding the built-in and port routes, as generation 1, already acknowledged,
+// as if all ports could send. NULL with errno. `config` stays the caller's, who may change a port's
+// addresses and MTU in it and then tells by tr_tables_port().
+struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *config);
 void tr_tables_free(struct tr_tables *tables);
 
 // Whether more changes are to come before anything is published: those that belong together.
@@ -35,13 +37,18 @@ int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address
 // True if a route other than the learned host route goes through this neighbour.
 bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address);
 // A gateway is known not to answer, or may be tried again (as it may at first, and when its MAC
-// address becomes known); a port has lost its link, or has one. While a route has other gateways
-// packets go by those. Cheap when nothing changes.
+// address becomes known). While a route has other gateways packets go by those. Cheap when nothing
+// changes.
 void tr_tables_gateway(struct tr_tables *tables, uint16_t port, uint32_t address, bool usable);
-void tr_tables_link(struct tr_tables *tables, uint16_t port, bool up);
 // True if the neighbour is one of several gateways of a route: somebody has to find out when it
 // answers again, as no packet will.
 bool tr_tables_in_group(const struct tr_tables *tables, uint16_t port, uint32_t address);
+
+// Which ports can send, as a bit mask: routes by the others are not used from now on.
+void tr_tables_ports(struct tr_tables *tables, uint32_t ports);
+// A port's addresses or MTU have changed from what they were `before`: so do the routes that follow
+// from them, and those through gateways in its subnets are used, or not any more.
+void tr_tables_port(struct tr_tables *tables, uint16_t port, const struct tr_port_config *before);
 
 // One turn of the swap. Returns the work done (0: nothing to do). *publish is set to the table that
 // the caller must now send down every unit's command ring, else NULL.

@@ -190,12 +190,14 @@ def test_link_is_followed(bed: RingBed, engine):
     bed.rings[w.P2].set_link(up=False)
     try:
         wait_for(lambda: not engine.port_infos()[1].link_up, "link down")
-        assert bed.exchange(engine, w.P1, [DATAGRAM])[w.P2] == []
-        assert engine.counters().dropped == {"port_down": 1}
+        wait_for(lambda: engine.lookup([w.A1])[0].kind == "none", "no route")
+        assert bed.exchange(settled(engine), w.P1, [DATAGRAM])[w.P2] == []
+        assert engine.counters().dropped == {"no_route": 1}
     finally:
         bed.rings[w.P2].set_link(up=True)
     wait_for(lambda: engine.port_infos()[1].link_up, "link up")
-    assert bed.exchange(engine, w.P1, [DATAGRAM])[w.P2]
+    wait_for(lambda: engine.lookup([w.A1])[0].kind == "via", "the route")
+    assert bed.exchange(settled(engine), w.P1, [DATAGRAM])[w.P2]
 
 
 def test_more_changes_than_the_ring_holds(bed: RingBed):

@@ -159,7 +159,11 @@ def test_forward_manage_and_stop(router: Router):
     router.write(CONFIG.replace("198.18.0.0/16", "198.18.0.0/15"))
     assert router.ask("config", "reload").stdout == "reloaded: 1 route set, 1 route deleted\n"
     assert reaches(router, "198.19.0.1")
-    router.write(CONFIG.replace("10.77.1.1/24", "10.77.1.9/24"))
+    assert router.ask("port", "down", "b").stdout == "b is down\n"
+    assert "Destination Net Unreachable" in router.ping("198.18.0.1")
+    assert router.ask("port", "up", "b").stdout == "b is up\n"
+    assert reaches(router, "198.18.0.1")
+    router.write(CONFIG.replace("hugepages = false", "hugepages = false\nmemory_mb = 99"))
     refused = router.ask("config", "reload")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     second = subprocess.run(router.command("run", str(router.file)), capture_output=True, text=True)

@@ -47,6 +47,8 @@ CONFIG = """
 name = "middle"
 [fast_path]
 units = 2
+[slow_path]
+arp_announce = false
 [port.west]
 address = "10.9.0.1/24"
 mac = "{PORT_MAC[west]}"
@@ -128,6 +130,7 @@ class Bed:
                 "link": {"address": f"{LINK[side]}.2/24", "mac": LINK_MAC[side]},
             },
             "fast_path": {"units": UNITS},
+            "slow_path": {"arp_announce": False},
             "neighbor": [host],
             "route": [{"to": "0.0.0.0/0", "via": f"{LINK[side]}.1"}],
         }

@@ -106,7 +106,7 @@ def test_a_link_that_goes_down_keeps_the_balance() -> None:
     bench.run_until_idle()
     bench.check_conservation()
     assert router.counters().dropped["port_down"] > 0
-    assert router.counters().forwarded == 300
+    assert router.counters().forwarded + router.counters().dropped["no_route"] == 300
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -70,11 +70,16 @@ class GroupMachine(RuleBasedStateMachine):
 
     @invariant()
     def next_hops(self) -> None:
-        """The next hops in use are those of the groups, their lists, and members with an MTU."""
-        sets = {(frozenset(self.now), 0), *self.other.values()}
+        """The next hops in use are those of the groups, their lists, and members with an MTU.
+
+        Without its link a subnet has none, nor has a route without a gateway left.
+        """
+        routes = {(frozenset(self.now), 0), *self.other.values()}
+        up = {gateway for gateway in (*FOUR, w.H3) if PORT_OF.get(gateway, w.P3) not in self.down}
+        sets = {(gateways, mtu) for gateways, mtu in routes if gateways & up}
         groups = [(gateways, mtu) for gateways, mtu in sets if len(gateways) > 1]
         single = {(gateway, mtu) for gateways, mtu in sets for gateway in gateways if mtu}
-        expected = self.least + 2 * len(groups) + len(single)
+        expected = self.least + 2 * len(groups) + len(single) - len(self.down)
         assert self.router.table_info().next_hops == expected
 
 

@@ -86,7 +86,7 @@ def test_check_shows_the_configuration(command: Command):
     rows = [line.split() for line in outcome.out]
     assert ["p0", "10.0.0.1/24", "02:54:52:00:00:00", "1500", "10", "Gbit/s"] in rows
     assert ["p1", "10.0.1.1/24", "02:54:52:00:00:01", "1500", "1", "Gbit/s,", "5", "µs"] in rows
-    assert ["0.0.0.0/0", "via", "10.0.1.2", "on", "p1", "20"] in rows
+    assert ["0.0.0.0/0", "via", "10.0.1.2", "on", "p1", "20", "0"] in rows
     assert ["fast", "path", "1", "unit,", "bursts", "of", "64,", "drop-out;"] in [
         row[:8] for row in rows
     ]
@@ -99,10 +99,11 @@ def test_check_for_machines(command: Command):
     shown = json.loads("\n".join(outcome.out))
     assert (shown["ok"], shown["problems"], shown["routes"]) == (True, [], 2)
     port = shown["config"]["ports"]["p1"]
-    assert (port["addresses"], port["mac"], port["mtu"]) == (
+    assert (port["addresses"], port["mac"], port["mtu"], port["up"]) == (
         ["10.0.1.1/24"],
         "02:54:52:00:00:01",
         1500,
+        True,
     )
     assert shown["config"]["routes"][0]["via"] == ["10.0.1.2"]
     assert shown["config"]["sim"]["port"]["p1"]["rate"] == 10**9

@@ -65,7 +65,7 @@ def test_show_ports(command: Command):
 
 def test_show_routes(command: Command):
     shown = command("show", "routes")
-    assert ["198.18.0.0/16", "via", GATEWAY, "p1", "config", "20"] in rows(shown)
+    assert ["198.18.0.0/16", "via", GATEWAY, "p1", "config", "20", "0"] in rows(shown)
     assert shown.splitlines()[-1].startswith("16 routes; tables: ")
     only = command("show", "routes", "--source", "config", "--all")
     assert only.splitlines()[-1].startswith("1 route; tables: ")
@@ -112,9 +112,10 @@ def test_routes_come_and_go(command: Command):
     assert command("route", "get", "203.0.113.7") == f"203.0.113.7 via {GATEWAY} dev p1\n"
     assert command.json("route", "get", "203.0.113.7")["port"] == "p1"
     assert command("route", "delete", "203.0.113.0/24") == "deleted 203.0.113.0/24\n"
-    command("route", "add", "blackhole", "203.0.113.0/24", "--preference", "3")
+    command("route", "add", "blackhole", "203.0.113.0/24", "metric", "9", "--preference", "3")
     assert command("route", "get", "203.0.113.7") == "203.0.113.7 blackhole\n"
     assert command("route", "get", "9.9.9.9") == "9.9.9.9 none\n"
+    assert command("route", "delete", "203.0.113.0/24", "--metric", "9", "--json") == "{}\n"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,28 @@ def test_neighbors(command: Command):
     assert [OTHER, "p1", OTHER_MAC, "static", "0"] in rows(command("show", "neighbors"))
     assert command("neighbor", "delete", "p1", OTHER) == f"deleted {OTHER} on p1\n"
     assert "expected one that was set" in command("neighbor", "delete", "p1", OTHER, status=2)
+
+
+def test_ports_go_down_and_up(command: Command):
+    assert command("port", "down", "p1") == "p1 is down\n"
+    shown = rows(command("show", "ports"))
+    assert ["up,", "disabled", "-"] in [row[-3:] for row in shown]
+    shown = rows(command("show", "routes"))
+    unusable = ["198.18.0.0/16", "via", GATEWAY, "p1", "(unusable)", "config", "20", "0"]
+    assert unusable in shown
+    assert command.json("port", "up", "p1") == {}
+    assert unusable not in rows(command("show", "routes"))
+    assert command("port", "down", "p9", status=2) == (
+        "twinroute: error: port = p9: expected one of p0, p1\n"
+    )
+
+
+def test_a_reload_that_changes_a_port(command: Command):
+    file = command.folder / "r1.toml"
+    port = {"address": ["10.0.1.1/24", "10.0.7.1/24"]}
+    file.write_text(toml(TABLES | {"port": {**TABLES["port"], "p1": port}}))
+    assert command("config", "reload") == "reloaded: port p1 set\n"
+    assert "10.0.1.1/24, 10.0.7.1/24 (probing)" in command("show", "ports")
 
 
 def test_config_reload(command: Command):

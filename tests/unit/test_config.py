@@ -134,6 +134,21 @@ def test_a_full_configuration_is_read_as_written():
     assert config.sim.port["b"].rate == 0
 
 
+def test_a_port_may_have_no_address():
+    config = parse_config('[port.a]\nup = false\n[port.b]\naddress = "10.0.0.1/24"\n')
+    assert [(port.addresses, port.up) for port in config.ports.values()] == [
+        ([], False),
+        ([IPv4Interface("10.0.0.1/24")], True),
+    ]
+
+
+def test_metrics_of_routes():
+    """One route for a destination and metric; 0 if none is given."""
+    two = 'to = "1.0.0.0/8"\nkind = "prohibit"\n'
+    text = f"{PORTS}[[route]]\n{two}[[route]]\n{two}metric = 65535\n"
+    assert [route.metric for route in parse_config(text).routes] == [0, 65535]
+
+
 def test_defaults():
     config = parse_config(PORTS)
     assert config.name == "router"

@@ -68,9 +68,9 @@ BAD = {
     "table": (PORTS + "[simm]\n", ": simm: unknown key, expected router, fast_path, slow_path"),
     "near": (
         port("mut = 20"),
-        ": port.p0.mut = 20: unknown key, expected address, mac, mtu, ",
+        ": port.p0.mut = 20: unknown key, expected address, mac, mtu, up, ",
     ),
-    "far": (port("zzz = 20"), ": port.p0.zzz = 20: unknown key, expected address, mac, mtu, "),
+    "far": (port("zzz = 20"), ": port.p0.zzz = 20: unknown key, expected address, mac, mtu, up, "),
     "field": (port("addresses = 1"), ": port.p0.addresses = 1: unknown key, expected address, mac"),
     "fast": (
         PORTS + "[fast_path]\nbrust = 1",
@@ -78,20 +78,20 @@ BAD = {
     ),
     "route key": (
         route('to = "10.9.0.0/16"\nvia = "10.0.0.2"\ndev = "p0"'),
-        ': route[1].dev = "p0": unknown key, expected to, via, port, kind, preference or mtu',
+        ': route[1].dev = "p0": unknown key, expected to, via, port, kind, preference, metric',
     ),
     "only": (
         PORTS + "[router]\nnmae = 1",
         ': router.nmae = 1: unknown key, expected name (did you mean "name"?)',
     ),
     "quoted": (PORTS + '["a b"]\n"c\\n" = 1', ': "a b": unknown key, expected router, fast_path'),
-    "no address": ("[port.p0]\n", f": port.p0.address: required key is missing: {INTERFACE}, or a"),
     "no to": (route('via = "10.0.0.2"'), f": route[1].to: required key is missing: {NETWORK}"),
     "no mac": (
         neighbor('port = "p0"\naddress = "10.0.0.2"'),
         f": neighbor[1].mac: required key is missing: {MAC}",
     ),
     # types and ranges
+    "up": (port("up = 1"), ": port.p0.up = 1: expected true or false"),
     "mtu low": (port("mtu = 20"), f": port.p0.mtu = 20: {MTU}"),
     "mtu 67": (port("mtu = 67"), f": port.p0.mtu = 67: {MTU}"),
     "mtu high": (port("mtu = 9217"), f": port.p0.mtu = 9217: {MTU}"),
@@ -284,6 +284,10 @@ BAD = {
         route('to = "10.2.0.0/16"\nkind = "blackhole"\nvia = "10.0.0.2"'),
         ': route[1].via = "10.0.0.2": expected no such key, as kind is "blackhole"',
     ),
+    "metric": (
+        route('to = "10.2.0.0/16"\nvia = "10.0.0.2"\nmetric = 65536'),
+        ": route[1].metric = 65536: expected an integer from 0 to 65535",
+    ),
     "preference": (
         route('to = "10.2.0.0/16"\nvia = "10.0.0.2"\npreference = 256'),
         ": route[1].preference = 256: expected an integer from 0 to 255",
@@ -292,7 +296,8 @@ BAD = {
         route(
             'to = "10.2.0.0/16"\nvia = "10.0.0.2"\n[[route]]\nto = "10.2.0.0/16"\nkind = "prohibit"'
         ),
-        ': route[2].to = "10.2.0.0/16": expected one route for a destination, route[1] is another',
+        ': route[2].to = "10.2.0.0/16": expected one route for a destination and metric, route[1]'
+        " is another",
     ),
     "no route file": (
         PORTS + '[[route_file]]\npath = "no such.txt"',

@@ -64,6 +64,8 @@ def test_show_routes(r1: Bed):
         "preference": 20,
         "mtu": 0,
         "paths": [{"via": GATEWAY, "port": "p1"}],
+        "metric": 0,
+        "usable": True,
     }
     assert {row["to"] for row in routes(r1, within="10.0.0.0/15", source="port")} >= {"10.0.0.0/24"}
     assert routes(r1, within="198.18.0.0/17") == []
@@ -141,6 +143,21 @@ def test_route_add_get_delete(r1: Bed):
     assert r1.call("route.lookup", address="203.0.113.9")["kind"] == "prohibit"
 
 
+def test_routes_with_metrics(r1: Bed):
+    to = "203.0.113.0/24"
+    for metric, via in ((10, GATEWAY), (20, OTHER)):
+        r1.call("route.add", to=to, via=via, metric=metric)
+    shown = [(row["metric"], row["via"]) for row in routes(r1, source="api", all=True)]
+    assert shown == [(10, GATEWAY), (20, OTHER)]
+    for wrong in ({}, {"metric": 0}):
+        with pytest.raises(Refused, match=r"expected the metric of one: 10, 20$"):
+            r1.call("route.delete", to=to, **wrong)
+    assert r1.call("route.delete", to=to, metric=10) == {}
+    assert r1.call("route.lookup", address="203.0.113.9")["via"] == OTHER
+    assert r1.call("route.delete", to=to) == {}  # the only one left
+    assert routes(r1, source="api") == []
+
+
 def test_route_load_is_all_or_nothing(r1: Bed):
     with r1.client() as client:
         text = b"100.0.0.0/8\n101.0.0.0/8 via 10.0.1.3\nblackhole 102.0.0.0/8\n"
@@ -205,7 +222,8 @@ def test_what_is_refused_changes_nothing(r1: Bed, method: str, params: dict, wor
 
 
 def test_every_method_has_a_test(r1: Bed):
-    sources = [Path(__file__), Path(__file__).with_name("test_control_streams.py")]
+    names = ("test_control.py", "test_control_streams.py", "test_control_ports.py")
+    sources = [Path(__file__).with_name(name) for name in names]
     text = "".join(path.read_text() for path in sources)
     assert [name for name in METHODS if f'"{name}"' not in text and name != "route.load"] == []
 
@@ -218,7 +236,7 @@ def test_config_reload(tmp_path: Path):
     file.write_text(toml())
     with bed(tmp_path, load_config(file)) as r1:
         nothing = {"routes_set": 0, "routes_deleted": 0, "neighbors_set": 0, "neighbors_deleted": 0}
-        assert r1.call("config.reload") == {**nothing, "settings": {}}
+        assert r1.call("config.reload") == {**nothing, "ports": [], "settings": {}}
         r1.call("route.add", to="100.0.0.0/8", kind="blackhole")
         changed = TABLES | {
             "route": [{"to": "198.19.0.0/16", "via": OTHER}],
@@ -231,6 +249,7 @@ def test_config_reload(tmp_path: Path):
             "routes_deleted": 1,
             "neighbors_set": 1,
             "neighbors_deleted": 2,
+            "ports": [],
             "settings": {"arp_retries": 7},
         }
         assert {row["to"] for row in routes(r1, source="config")} == {"198.19.0.0/16"}

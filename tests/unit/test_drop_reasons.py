@@ -248,8 +248,19 @@ def tx_full() -> Bench:
 
 def port_down() -> Bench:
     bench = w.bed()
+    bench.port(w.P1).send(transit())
+    bench.run(us=1)  # it waits to be sent
     bench.port(w.P2).link.set_up(False)
-    w.exchange(bench, w.P1, [transit()])
+    bench.run_until_idle()
+    return bench
+
+
+def port_unconfigured() -> Bench:
+    bench = Bench()
+    router = bench.router(port={w.P1: {"mac": w.M1}, w.P2: {"address": f"{w.R2}/24"}})
+    bench.link(bench.station(), router.port(w.P1))
+    bench.port(w.P1).send(transit(), arp(), transit()[:13])
+    bench.run_until_idle()
     return bench
 
 
@@ -329,6 +340,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         two_source_routes,
         strict_route_left,
         source_route_failed,
+        port_unconfigured,
         no_buffer,
     )
 }

@@ -21,6 +21,8 @@ from tests.multipath import (
     mapping,
     sent_by,
 )
+from twinroute.config import build_config
+from twinroute.reload import reload
 from twinroute.sim import Bench
 
 TWO = [w.G2, w.G3]
@@ -172,13 +174,40 @@ def test_a_port_without_a_link_leaves_the_choice() -> None:
     assert dropped(bench) == {}
 
 
-def test_without_any_link_the_packets_are_lost_as_by_one_gateway() -> None:
+def test_without_any_link_the_packets_have_no_route_as_by_one_gateway() -> None:
     bench = group_bed()
     for port in (w.P2, w.P3):
         bench.port(port).link.set_up(False)
     bench.settle()
-    assert w.exchange(bench, w.P1, [framed(one) for one in flows(10)]) == only()
-    assert dropped(bench) == {"port_down": 10}
+    packets = [p.ipv4(w.H1, w.C1, p.udp(1024 + n, 9)) for n in range(10)]
+    out = w.exchange(bench, w.P1, [framed(one) for one in packets])
+    assert out == only(p1=[error_to_h1(one, 3, 0) for one in packets])
+    assert dropped(bench) == {"no_route": 10}
+
+
+def test_a_gateway_whose_subnet_goes_leaves_the_choice() -> None:
+    """Its route is used while another gateway is there; the address comes back, and so does it."""
+    bench = Bench(guard_tables=True)
+    ports = {"p1": f"{w.R1}/24", "p2": [f"{w.R2}/24", "10.7.0.1/24"]}
+    tables = {"port": {name: {"address": address} for name, address in ports.items()}}
+    slow = {"arp_probe": False}
+    route = [{"to": "198.18.0.0/16", "via": ["10.7.0.2", w.G2]}]
+    one = build_config({**tables, "slow_path": slow, "route": route})
+    p2 = one.ports["p2"].model_copy(update={"addresses": one.ports["p2"].addresses[:1]})
+    two = one.model_copy(update={"ports": {**one.ports, "p2": p2}, "routes": []})
+    router = bench.router(one)
+    for port in router.ports.values():
+        bench.link(bench.station(), port)
+    router.route_add("198.19.0.0/16", ["10.7.0.2", w.G2])
+    router.route_add("198.19.0.0/16", ["10.7.0.2", "10.7.0.3"], metric=1)
+    for config, ways in ((two, [w.G2]), (one, [w.G2, "10.7.0.2"])):
+        bench.settle()
+        reload(router, "sim", two if config is one else one, config)
+        bench.settle()
+        (hop,) = router.lookup(["198.19.0.1"])
+        assert [str(path.via) for path in hop.paths] == ways
+        found = [one for one in router.routes(all=True) if one.source == "api"]
+        assert [one.usable for one in found] == [True, config is one]
 
 
 # --- the table ------------------------------------------------------------------------------------

@@ -47,7 +47,10 @@ def test_a_problem_is_one_line(lines: str) -> None:
 
 
 @pytest.mark.no_sanitizer
-def test_what_the_check_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_check_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
     file = tmp_path / "r.toml"
     file.write_text(
         f'{PORTS}[fast_path]\nhash_seed = {2**64 - 1}\n[[route]]\nto = "10.2.0.0/16"\n'
@@ -57,7 +60,7 @@ def test_what_the_check_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["check", str(file)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "10.2.0.0/16" in line)
     shown = " ".join(line.split())
-    assert shown == "10.2.0.0/16 via 10.0.1.2 on p1, via 10.0.0.2 on p0, MTU 1280 20"
+    assert shown == "10.2.0.0/16 via 10.0.1.2 on p1, via 10.0.0.2 on p0, MTU 1280 20 0"
 
 
 # --- the API --------------------------------------------------------------------------------------
@@ -66,7 +69,9 @@ def test_what_the_check_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     bench = Bench()
-    bench.router(port={"p0": "10.0.0.1/24", "p1": ["10.0.1.1/24", "10.0.2.1/24"]})
+    router = bench.router(port={"p0": "10.0.0.1/24", "p1": ["10.0.1.1/24", "10.0.2.1/24"]})
+    for port in router.ports.values():
+        bench.link(bench.station(), port)
     bench.settle()
     return bench
 
@@ -207,7 +212,7 @@ def test_commands(
         assert run("route", "get", "203.0.113.7") == f"203.0.113.7 {ways}\n"
         shown = run("show", "routes", "--source", "api")
         target = ["via", f"{GATEWAY},", "via", f"{OTHER},", "MTU", "1280"]
-        row = ["203.0.113.0/24", *target, "p1,", "p1", "api", "20"]
+        row = ["203.0.113.0/24", *target, "p1,", "p1", "api", "20", "0"]
         assert row in [line.split() for line in shown.splitlines()]
         assert shown.splitlines()[-1].startswith("1 route; tables: ")
         (one,) = json.loads(run("show", "routes", "--source", "api", "--json"))["routes"]

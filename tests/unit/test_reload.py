@@ -27,8 +27,15 @@ targets = st.one_of(
     st.fixed_dictionaries({"kind": st.sampled_from(["blackhole", "unreachable", "prohibit"])}),
 )
 routes = st.dictionaries(
-    st.sampled_from(PREFIXES), st.tuples(targets, st.sampled_from([1, 20, 255])), max_size=6
-).map(lambda found: [{"to": to, **one, "preference": n} for to, (one, n) in found.items()])
+    st.tuples(st.sampled_from(PREFIXES), st.sampled_from([0, 1, 65535])),
+    st.tuples(targets, st.sampled_from([1, 20, 255])),
+    max_size=6,
+).map(
+    lambda found: [
+        {"to": to, "metric": metric, **one, "preference": n}
+        for (to, metric), (one, n) in found.items()
+    ]
+)
 neighbors = st.dictionaries(st.sampled_from(GATEWAYS), st.integers(1, 3), max_size=4).map(
     lambda found: [
         {
@@ -46,8 +53,9 @@ slow_paths = st.fixed_dictionaries(
         "arp_retry_ms": st.integers(1, 3),
         "icmp_errors_per_s": st.sampled_from([0, 1, 1000]),
         "reassembly_s": st.sampled_from([60, 90.5]),
+        "arp_announce": st.booleans(),
     },
-)
+).map(lambda keys: {"arp_probe": False, **keys})
 options = st.fixed_dictionaries(
     {},
     optional={
@@ -55,22 +63,42 @@ options = st.fixed_dictionaries(
         "unknown": st.sampled_from(["drop", "ignore"]),
     },
 )
+# The gateways stay on connected subnets.
+ports = st.tuples(
+    st.sampled_from([["10.0.0.1/24"], ["10.0.0.9/24"], ["10.0.5.1/30", "10.0.0.1/25"]]),
+    st.sampled_from([["10.0.1.1/24", "10.0.2.1/24"], ["10.0.2.1/24", "10.0.1.1/25"]]),
+    st.sampled_from([68, 1500, 9000]),
+    st.booleans(),
+).map(
+    lambda made: {
+        "p0": {"address": made[0], "up": made[3]},
+        "p1": {"address": made[1], "mtu": made[2]},
+        "p2": {},
+    }
+)
 fixed = st.sampled_from(
     [
         {"fast_path": {"units": 2}},
         {"slow_path": {"punt_ring": 64}},
         {"router": {"name": "other"}},
-        {"port": {**PORTS, "p0": {"address": "10.0.0.1/24", "mtu": 1400}}},
-        {"port": {**PORTS, "p2": {"address": "10.0.9.1/24"}}},
-        {"port": {"p1": PORTS["p1"], "p0": PORTS["p0"]}},
-        {"port": {**PORTS, "p0": {"address": "10.0.0.1/25"}}},
+        {"port": {**PORTS, "p0": {"address": "10.0.0.1/24", "mac": "02:00:00:00:00:99"}}},
+        {"port": {**PORTS, "p2": {}, "p3": {"address": "10.0.9.1/24"}}},
+        {"port": {"p1": PORTS["p1"], "p0": PORTS["p0"], "p2": {}}},
+        {"port": PORTS},
         {"sim": {"buffers": 100}},
         {"metrics": {"listen": 9600}},
         {"control": {"socket": "/run/x.sock"}},
     ]
 )
 tables = st.builds(
-    lambda a, b, c, d: {"port": PORTS, "route": a, "neighbor": b, "slow_path": c, "options": d},
+    lambda a, b, c, d, e: {
+        "port": a,
+        "route": b,
+        "neighbor": c,
+        "slow_path": d,
+        "options": e,
+    },
+    ports,
     routes,
     neighbors,
     slow_paths,
@@ -81,6 +109,8 @@ tables = st.builds(
 def router_of(config: Config) -> tuple[Bench, Any]:
     bench = Bench()
     router = bench.router(config)
+    for port in router.ports.values():
+        bench.link(bench.station(), port)
     bench.settle()
     return bench, router
 
@@ -94,9 +124,11 @@ def state(router: Any) -> tuple[Any, ...]:
         sorted(static, key=lambda one: (one.port, one.address)),
         hops,
         router.table_info().routes,
+        [router.port_status(name) for name in router.info.ports],
     )
 
 
+@settings(deadline=None)
 @given(tables, tables)
 def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     old, new = build_config(old_tables), build_config(new_tables)
@@ -106,7 +138,10 @@ def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     assert state(router) == state(router_of(new)[1])
     assert set(done.settings) == {
         name
-        for name in ("arp_retries", "arp_retry_ms", "icmp_errors_per_s", "reassembly_s")
+        for name in (
+            *("arp_retries", "arp_retry_ms", "icmp_errors_per_s"),
+            *("reassembly_s", "arp_announce"),
+        )
         if getattr(old.slow_path, name) != getattr(new.slow_path, name)
     } | {
         f"options.{name}"
@@ -115,8 +150,10 @@ def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     }
     again = difference(router, new, new)
     assert (len(again.routes), again.neighbors_set, again.neighbors_deleted) == (0, [], [])
+    assert set(done.ports) == {name for name in old.ports if old.ports[name] != new.ports[name]}
 
 
+@settings(deadline=None)
 @given(tables, tables, fixed)
 def test_a_refused_reload_changes_nothing(old_tables, new_tables, beyond):
     old, new = build_config(old_tables), build_config({**new_tables, **beyond})
@@ -131,9 +168,10 @@ def test_a_refused_reload_changes_nothing(old_tables, new_tables, beyond):
     assert any(f": {key}" in line for line in refusal.value.problems)
 
 
+@settings(deadline=None)
 @given(tables, st.lists(st.sampled_from(PREFIXES), unique=True, max_size=4))
 def test_what_was_added_by_hand_stays(old_tables, prefixes):
-    old, new = build_config(old_tables), build_config({"port": PORTS})
+    old, new = build_config(old_tables), build_config({"port": {**PORTS, "p2": {}}})
     bench, router = router_of(old)
     for prefix in prefixes:
         router.route_add(prefix, kind="prohibit", preference=0)
@@ -146,7 +184,7 @@ def test_what_was_added_by_hand_stays(old_tables, prefixes):
     assert [route for route in router.routes(all=True) if route.source == "config"] == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(tables)
 def test_the_other_backends_table_does_not_count(old_tables):
     old = build_config(old_tables)
@@ -176,6 +214,7 @@ def test_route_files_are_compared_too(tmp_path: Path):
         "routes_deleted": 1000,
         "neighbors_set": 0,
         "neighbors_deleted": 0,
+        "ports": [],
         "settings": {},
     }
     bench.settle()

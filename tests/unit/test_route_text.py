@@ -27,7 +27,10 @@ Load = Callable[..., list[tuple[str, str, str | None, str | None]]]
 def bench() -> Bench:
     """One router for all tests, each of which deletes its routes."""
     bench = Bench()
-    bench.router(port=PORTS)
+    router = bench.router(port=PORTS)
+    for port in router.ports.values():
+        bench.link(bench.station(), port)
+    bench.settle()
     return bench
 
 
@@ -66,7 +69,7 @@ def clean(router: Router, before: set[Any]) -> None:
     """Delete what was added."""
     for route in router.routes(all=True):
         if route not in before:
-            router.route_delete(route.to)
+            router.route_delete(route.to, metric=route.metric)
 
 
 # --- accepted -------------------------------------------------------------------------------------
@@ -151,6 +154,17 @@ def test_lines_without_a_target_take_the_gateways_in_turn(load: Load) -> None:
     ]
 
 
+def test_metrics(load: Load, bench: Bench) -> None:
+    to = "100.0.0.0/24"
+    load(f"{to} via {G1} metric 7#x\n{to} metric 65535\nprohibit {to} metric 8", via=[G2])
+    found = [
+        (one.metric, one.kind, one.via and str(one.via))
+        for one in bench.only.routes(all=True)
+        if str(one.to) == "100.0.0.0/24"
+    ]
+    assert found == [(7, "via", G1), (8, "prohibit", None), (65535, "via", G2)]
+
+
 def test_many_gateways_and_many_routes(load: Load, bench: Bench) -> None:
     """More of both than the parser keeps in mind."""
     gateways = [f"10.{net}.0.{host}" for net in (1, 2, 7, 4) for host in range(2, 200)]
@@ -175,6 +189,7 @@ AFTER_VIA = "address of a gateway expected after 'via'"
 AFTER_MTU = "68 to 65535 bytes expected after 'mtu'"
 AFTER_DEV = "name of a port expected after 'dev'"
 TARGET = "'via GATEWAY', 'dev PORT' or end of line expected"
+METRIC = "metric 0 to 65535 expected"
 END = "end of line expected"
 OWN = "gateway other than an own address expected"
 BROADCAST = "gateway other than a broadcast address expected"
@@ -275,7 +290,14 @@ REFUSED: dict[str, str] = {
     "100.0.0.0/24 dev p1 mtu 1280": END,
     f"100.0.0.0/24 via {G1} dev p1 x": END,
     f"100.0.0.0/24 dev p1 via {G1}": END,
-    f"100.0.0.0/24 via {G1} metric 5": END,
+    f"100.0.0.0/24 via {G1} metric": METRIC,
+    f"100.0.0.0/24 via {G1} metric -1": METRIC,
+    f"100.0.0.0/24 via {G1} metric 65536": METRIC,
+    f"100.0.0.0/24 via {G1} metric 05": METRIC,
+    f"100.0.0.0/24 via {G1} metric 5x": METRIC,
+    f"100.0.0.0/24 via {G1} metric 5 6": END,
+    f"100.0.0.0/24 via {G1} metric 5 dev p1": END,
+    f"100.0.0.0/24 metric 5 via {G1}": "'via GATEWAY' or 'dev PORT' expected",
     "100.0.0.0/24 via 10.1.0.1": OWN,
     "100.0.0.0/24 via 10.3.0.0": OWN,
     "100.0.0.0/24 via 10.2.0.1 dev p1": OWN,

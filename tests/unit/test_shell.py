@@ -110,15 +110,19 @@ def test_a_router_that_goes_away_is_told(tmp_path: Path, keyboard, capsys):
         ("show routes --within 198", ["198.18.0.0/16"]),
         ("show routes --source k", ["kernel"]),
         ("route add ", ["blackhole", "prohibit", "unreachable"]),
-        ("route add 1.0.0.0/8 ", ["dev", "mtu", "via"]),
-        ("route add 1.0.0.0/8 via x ", ["dev", "mtu", "via"]),
-        ("route add 1.0.0.0/8 via x dev p0 ", ["mtu"]),
+        ("route add 1.0.0.0/8 ", ["dev", "metric", "mtu", "via"]),
+        ("route add 1.0.0.0/8 via x ", ["dev", "metric", "mtu", "via"]),
+        ("route add 1.0.0.0/8 via x dev p0 ", ["metric", "mtu"]),
         ("route add 1.0.0.0/8 via x mtu ", []),
+        ("route add 1.0.0.0/8 via x metric ", []),
         ("route add 1.0.0.0/8 via 10.0.1", [GATEWAY]),
         ("route add 1.0.0.0/8 via x dev ", ["p0", "p1"]),
         ("route delete ", ["203.0.113.0/24"]),
         ("neighbor add ", ["p0", "p1"]),
         ("neighbor delete p0 ", [GATEWAY, HOST]),
+        ("port ", ["down", "up"]),
+        ("port down ", ["p0", "p1"]),
+        ("port up p0 ", []),
         ("capture --port p", ["p0", "p1"]),
         ("capture --direction o", ["out"]),
         ("trace --c", ["--count"]),
@@ -136,7 +140,7 @@ def test_every_command_is_there(shell: Shell):
     words = command_words(shell._parser)
     assert ("show", "config") in words
     assert ("capture",) in words
-    assert len(words) == 17
+    assert len(words) == 19
     assert isinstance(shell._session.completer, RouterCompleter)
 
 
