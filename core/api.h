@@ -18,6 +18,9 @@
 #define TR_MULTICAST_ROUTES_MAX 256
 #define TR_PATHS_MAX 16
 #define TR_ROUTE_ROWS_MAX 17
+#define TR_MARTIANS_MAX 256
+#define TR_RULES_MAX 256
+#define TR_RULE_ANY 0xffff
 #define TR_NO_PORT 0xffff
 
 // How a pipeline keeps the lanes that leave it (Emmerich et al. 2017, section 4).
@@ -91,6 +94,15 @@ struct tr_port_address {
 	uint8_t bits;
 };
 
+// Which sources a port takes packets from, by the routes that lead to them (RFC 3704).
+enum tr_urpf {
+	TR_URPF_OFF,
+	TR_URPF_STRICT,           // the best route leaves by this port
+	TR_URPF_FEASIBLE,         // some route of the same prefix leaves by this port
+	TR_URPF_LOOSE,            // there is a route
+	TR_URPF_LOOSE_NO_DEFAULT, // there is one, and not the default route
+};
+
 struct tr_port_config {
 	char name[16];
 	uint8_t mac[6];
@@ -99,6 +111,41 @@ struct tr_port_config {
 	bool disabled;  // down by command, whatever its link
 	uint32_t addresses;
 	struct tr_port_address address[TR_PORT_ADDRESSES_MAX];
+	uint8_t urpf;        // enum tr_urpf
+	bool forwarding_off; // takes packets for the router only, and sends none of others
+};
+
+struct tr_prefix {
+	uint32_t prefix; // host order, no bit set below the prefix length
+	uint8_t bits;
+};
+
+enum tr_rule_action {
+	TR_RULE_PERMIT,
+	TR_RULE_DROP,
+	TR_RULE_REJECT, // drop, and tell the source: ICMP 3/13
+};
+
+// A rule of the packet filter: what a packet must be like, and what is done with it. The first rule
+// that fits decides; a packet that none fits may pass.
+struct tr_rule {
+	uint32_t ports;  // ingress ports: bit mask
+	uint32_t source; // no bit set that is not in the mask
+	uint32_t source_mask;
+	uint32_t destination;
+	uint32_t destination_mask;
+	uint16_t protocol;  // TR_RULE_ANY: every one
+	uint16_t icmp_type; // TR_RULE_ANY: every one
+	bool by_ports;      // source and destination port, each from min to max
+	uint8_t tcp_mask;   // 0: flags do not matter; else only for TCP
+	uint8_t tcp_flags;  // what those of the mask are
+	uint8_t action;     // enum tr_rule_action
+	uint16_t source_port_min;
+	uint16_t source_port_max;
+	uint16_t destination_port_min;
+	uint16_t destination_port_max;
+	uint16_t counter; // index of its counter, below TR_RULES_MAX
+	bool fresh;       // its counter begins at 0 when the unit begins to judge by it
 };
 
 // An own address that was added to a running router (RFC 5227 2.1).
@@ -186,6 +233,12 @@ struct tr_config {
 	uint8_t option_policy[256]; // by option type: enum tr_option_policy
 	struct tr_icmp_config icmp;
 	struct tr_group_config groups;
+	// Martians beside those that no configuration can make valid: a route of the same prefix or
+	// a longer one wins over them.
+	uint32_t martians;
+	struct tr_prefix martian[TR_MARTIANS_MAX];
+	uint32_t rules; // of the packet filter, to begin with
+	struct tr_rule rule[TR_RULES_MAX];
 };
 
 struct tr_step_counters {
@@ -212,6 +265,7 @@ struct tr_counters {
 	uint64_t flushes_full;
 	uint64_t flushes_timeout;
 	uint64_t swaps;
+	uint64_t rule[TR_RULES_MAX]; // packets that a rule of the filter has decided on
 	struct tr_step_counters step[TR_STEPS_MAX];
 };
 
@@ -239,7 +293,7 @@ struct tr_table_info {
 	uint64_t generation;   // swaps published
 	uint64_t pending;      // changes not yet in a published table
 	uint64_t unplaced;     // prefixes for which the table or the next hops have no room
-	bool swap_outstanding; // published, but not acknowledged by every unit
+	bool swap_outstanding; // published, but not acknowledged by every unit; also filter rules
 };
 
 // A port as the slow path saw it at its last look.
@@ -321,10 +375,13 @@ struct tr_changes {
 	const struct tr_neighbor_change *neighbors;
 	uint64_t neighbor_count;
 	const struct tr_settings
-		*settings; // NULL: as they are; timers that run end as they were set
+		*settings;           // NULL: as they are; timers that run end as they were set
+	const struct tr_rule *rules; // all of the packet filter; NULL: as they are
+	uint64_t rule_count;
 };
 // Hands changes to the slow path, which makes each kind in order. Copies them. -EINVAL: no such
-// port; -ENOSPC: the control ring is full, try again after the router has run; -ENOMEM.
+// port, or too many rules; -ENOSPC: the control ring is full, try again after the router has run;
+// -ENOMEM.
 int tr_changes_post(struct tr_router *router, const struct tr_changes *changes);
 int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n);
 
@@ -339,6 +396,9 @@ int tr_port_state_read(const struct tr_router *router, uint16_t port, struct tr_
 int tr_routes_usable(const struct tr_router *router, const struct tr_route *routes, uint64_t n,
 	bool *usable);
 
+// The rules that the packet filter goes by, in order. Returns how many there are and copies at most
+// `room`. To be called while the slow path rests.
+uint64_t tr_rules_read(const struct tr_router *router, struct tr_rule *out, uint64_t room);
 // Best routes (or every candidate) sorted by prefix and length. Returns the number of rows and
 // copies at most `room`. To be called while the slow path rests.
 uint64_t tr_routes_read(const struct tr_router *router, struct tr_route *out, uint64_t room,

@@ -39,8 +39,13 @@ class Changes:
         neighbors: Sequence[NeighborChange],
         settings: Config | None,
         ports: Mapping[str, Any],
+        rules: Any = None,
     ) -> "Changes":
-        """Put changes together. routes: checked. ports: a struct tr_port_config for each name."""
+        """Put changes together.
+
+        routes: checked. ports: a struct tr_port_config for each name. rules: all structs tr_rule;
+        None: no change.
+        """
         out = native.ffi.new("struct tr_changes *")
         out.routes = native.ffi.cast("struct tr_route_change *", native.ffi.from_buffer(routes))
         out.route_count = len(routes)
@@ -58,8 +63,10 @@ class Changes:
         if settings:
             fill_live_settings(native, settings, live)
             out.settings = live
-        count = len(routes) + len(neighbors) + len(ports) + bool(settings)
-        return cls(out, count, (routes, rows, ways, live))
+        if rules is not None:
+            out.rules, out.rule_count = rules, len(rules)
+        count = len(routes) + len(neighbors) + len(ports) + bool(settings) + (rules is not None)
+        return cls(out, count, (routes, rows, ways, live, rules))
 
 
 def octets(mac: str) -> bytes:

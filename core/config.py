@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from twinroute import config_checks, config_rules
 from twinroute.config_backends import Dpdk, DpdkPort, Sim, SimPort
 from twinroute.config_errors import on_one_line, problem, validation_problems
+from twinroute.config_filters import ACTION, Action, Filter, Martians
 from twinroute.config_groups import DAEMONS_GROUPS, GROUP, MulticastRoute
 from twinroute.config_icmp import Icmp
 from twinroute.config_options import Options
@@ -31,6 +32,7 @@ SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
+ReversePath = Literal["off", "strict", "feasible", "loose", "loose-no-default"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
 FilePath = Annotated[Path, config_rules.FILE]
 Preference = Annotated[int, integer(0, 255)]
@@ -49,10 +51,11 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RouterName(Table):
-    """`[router]`: what the router is called."""
+class RouterTable(Table):
+    """`[router]`: what it is called, and whether it forwards at all (RFC 1812 5.3.12.1)."""
 
     name: Annotated[str, config_rules.name(63, "a name")] = "router"
+    forwarding: Annotated[bool, config_rules.FLAG] = True
 
 
 class FastPath(Table):
@@ -105,7 +108,10 @@ class Port(Table):
     redirects: are sent to stations on the port's link; [icmp.redirect] says how many.
     time_exceeded: is sent about packets that came by the port. directed_broadcast: of the port's
     subnets. groups: joined, with 224.0.0.1; the twin gets what comes by the port for them.
-    ttl_threshold: a multicast packet leaves by the port only with a TTL above it.
+    ttl_threshold: a multicast packet leaves by the port only with a TTL above it. forwarding: false
+    where packets are taken for the router alone, and none of others are sent. urpf: which sources
+    are let in, by the routes to them (RFC 3704). filter_default: what becomes of packets that fit
+    no `[[filter]]` of the port.
     """
 
     addresses: Annotated[
@@ -124,6 +130,11 @@ class Port(Table):
         list[Annotated[IPv4Address, GROUP]], Expected("a list of multicast groups")
     ] = list(DAEMONS_GROUPS)
     ttl_threshold: Annotated[int, integer(1, 255)] = 1
+    forwarding: Annotated[bool, config_rules.FLAG] = True
+    urpf: Annotated[
+        ReversePath, choice("off", "strict", "feasible", "loose", "loose-no-default")
+    ] = "off"
+    filter_default: Annotated[Action, ACTION] = "permit"
 
 
 class Route(Table):
@@ -176,7 +187,7 @@ class Metrics(Table):
 class Document(Table):
     """The file as it is written; Config is made of it."""
 
-    router: RouterName = RouterName()
+    router: RouterTable = RouterTable()
     fast_path: FastPath = FastPath()
     slow_path: SlowPath = SlowPath()
     options: Options = Options()
@@ -190,6 +201,8 @@ class Document(Table):
     route_file: Annotated[list[RouteFile], Expected("tables [[route_file]]")] = []
     neighbor: Annotated[list[Neighbor], Expected("tables [[neighbor]]")] = []
     multicast_route: Annotated[list[MulticastRoute], Expected("tables [[multicast_route]]")] = []
+    martians: Martians = Martians()
+    filter: Annotated[list[Filter], Expected("tables [[filter]]")] = []
     sim: Sim = Sim()
     dpdk: Dpdk = Dpdk()
     control: Control = Control()
@@ -204,6 +217,7 @@ class Config(Table):
     """
 
     name: str
+    forwarding: bool
     fast_path: FastPath
     slow_path: SlowPath
     options: Options
@@ -213,6 +227,8 @@ class Config(Table):
     route_files: list[RouteFile]
     neighbors: list[Neighbor]
     multicast_routes: list[MulticastRoute]
+    martians: Martians
+    filters: list[Filter]
     sim: Sim
     dpdk: Dpdk
     control: Control
@@ -306,6 +322,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         profile = str(base / profile)
     return Config(
         name=name,
+        forwarding=tables.router.forwarding,
         fast_path=tables.fast_path,
         slow_path=tables.slow_path,
         options=tables.options,
@@ -317,6 +334,8 @@ def _assemble(tables: Document, base: Path) -> Config:
         ],
         neighbors=tables.neighbor,
         multicast_routes=tables.multicast_route,
+        martians=tables.martians,
+        filters=tables.filter,
         sim=tables.sim.model_copy(update={"port": links, "profile": profile}),
         dpdk=tables.dpdk.model_copy(update={"port": _devices(tables)}),
         control=tables.control if tables.control.socket.name else Control(socket=SOCKETS / socket),

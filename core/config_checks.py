@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 from twinroute import config_devices
 from twinroute.config_errors import Place, place_text
+from twinroute.config_filters import ICMP, TCP, WITH_PORTS
 from twinroute.config_groups import group_checks
 
 if TYPE_CHECKING:
     from twinroute.config import Config, Route
 
 Problems = Iterator[tuple[Place, str]]
+MARTIANS_MAX = 256  # TR_MARTIANS_MAX
+FILTERS_MAX = 254  # TR_RULES_MAX, without the two that stand for filter_default
 
 
 def all_checks(config: "Config") -> Problems:
@@ -31,6 +34,8 @@ def all_checks(config: "Config") -> Problems:
     yield from _routes(config)
     yield from _neighbors(config)
     yield from group_checks(config)
+    yield from _martians(config)
+    yield from _filters(config)
     yield from _files(config)
     yield from _dpdk(config)
 
@@ -121,6 +126,11 @@ def _port_names(config: "Config") -> Problems:
             (("neighbor", index, "port"), neighbor.port)
             for index, neighbor in enumerate(config.neighbors)
         ),
+        *(
+            (("filter", index, "port", number), port)
+            for index, rule in enumerate(config.filters)
+            for number, port in enumerate(rule.ports)
+        ),
         *((("sim", "port", name), name) for name in config.sim.port),
         *((("dpdk", "port", name), name) for name in config.dpdk.port),
     ]
@@ -176,6 +186,28 @@ def _neighbors(config: "Config") -> Problems:
             refusal := subnets.refusal(neighbor.address, neighbor.port)
         ):
             yield ("neighbor", index, "address"), refusal
+
+
+def _martians(config: "Config") -> Problems:
+    found = len(config.martians.prefixes())
+    if found > MARTIANS_MAX:
+        yield (
+            ("martians",),
+            f"at most {MARTIANS_MAX} prefixes without those that are allowed, found {found}",
+        )
+
+
+def _filters(config: "Config") -> Problems:
+    if len(config.filters) > FILTERS_MAX:
+        yield ("filter",), f"at most {FILTERS_MAX} tables [[filter]], found {len(config.filters)}"
+    for index, rule in enumerate(config.filters):
+        for key in ("source_port", "destination_port"):
+            if getattr(rule, key) and rule.protocol not in WITH_PORTS:
+                yield ("filter", index, key), 'protocol = "tcp", "udp" or another that has ports'
+        if rule.tcp_flags and rule.protocol != TCP:
+            yield ("filter", index, "tcp_flags"), 'protocol = "tcp" with it'
+        if rule.icmp_type is not None and rule.protocol != ICMP:
+            yield ("filter", index, "icmp_type"), 'protocol = "icmp" with it'
 
 
 def _files(config: "Config") -> Problems:

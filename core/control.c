@@ -39,6 +39,7 @@ uint64_t tr_router_held(const struct tr_router *router, unsigned unit)
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out)
 {
 	tr_tables_info(router->slow.tables, out);
+	out->swap_outstanding |= router->slow.rules_swap.old != NULL;
 }
 
 int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
@@ -57,13 +58,20 @@ int tr_routes_check(const struct tr_router *router, struct tr_route_change *chan
 	return 0;
 }
 
+void tr_control_free(struct tr_control *control)
+{
+	if (control)
+		free(control->rules);
+	free(control);
+}
+
 static int post(struct tr_router *router, struct tr_control *control)
 {
 	void *item = control;
 
 	if (io_ring_enqueue(NULL, router->slow.control_ring, &item, 1) == 1)
 		return 0;
-	free(control);
+	tr_control_free(control);
 	return -ENOSPC;
 }
 
@@ -91,6 +99,8 @@ int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 
 	if (!names_ports(changes, router->config.ports))
 		return -EINVAL;
+	if (changes->rules && changes->rule_count > TR_RULES_MAX)
+		return -EINVAL;
 	control = malloc(sizeof(*control) + route_bytes + neighbor_bytes + port_bytes);
 	if (control == NULL)
 		return -ENOMEM;
@@ -110,6 +120,13 @@ int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 	control->has_settings = changes->settings != NULL;
 	if (changes->settings)
 		control->settings = *changes->settings;
+	if (changes->rules) {
+		control->rules = tr_rules_new(changes->rules, (uint32_t)changes->rule_count);
+		if (control->rules == NULL) {
+			free(control);
+			return -ENOMEM;
+		}
+	}
 	error = post(router, control);
 	for (uint64_t i = 0; i < changes->port_count && !error; i++)
 		tr_port_stage(router, changes->ports[i].port, &changes->ports[i].config);
@@ -119,6 +136,15 @@ int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n)
 {
 	return tr_changes_post(router, &(struct tr_changes){.routes = routes, .route_count = n});
+}
+
+uint64_t tr_rules_read(const struct tr_router *router, struct tr_rule *out, uint64_t room)
+{
+	const struct tr_rules *rules = router->slow.rules;
+
+	for (uint32_t i = 0; i < rules->count && i < room; i++)
+		out[i] = rules->rule[i];
+	return rules->count;
 }
 
 int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, uint32_t *is_done)

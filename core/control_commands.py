@@ -26,6 +26,7 @@ SHOWN: dict[str, tuple[str, Callable[[Object, Console], None]]] = {
     "neighbors": ("stations on the ports' subnets, and who of them answers", tables.neighbors),
     "counters": ("packets by port, and what became of them", tables.counters),
     "drops": ("why packets were dropped, used up or punted, with the RFC", tables.drops),
+    "filters": ("rules of the packet filter, and the packets they decided on", tables.filters),
     "steps": ("calls, packets and cycles of each step of the router", tables.steps),
     "units": ("the router's threads: processor, load, queues", tables.units),
     "config": ("the configuration that runs, defaults filled in", tables.config),
@@ -254,9 +255,9 @@ examples:
   twinroute port up p1
 """
 RELOAD_EPILOG = """\
-Routes, route files, neighbours, a port's address, mtu and up, and in [slow_path] the times, limits
-and rules of ARP and ICMP can change while the router runs. Anything else is refused with its key,
-and then nothing changes. SIGHUP to the router does the same.
+Routes, route files, neighbours, filters, a port's address, mtu and up, and in [slow_path] the
+times, limits and rules of ARP and ICMP can change while the router runs. Anything else is refused
+with its key, and then nothing changes. SIGHUP to the router does the same.
 
 example:
   twinroute config reload

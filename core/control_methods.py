@@ -108,6 +108,10 @@ class Session:
             "nic": nic,
         }
 
+    def show_filters(self, params: p.Params) -> Object:
+        """Return the rules of the packet filter with their counters, in their order."""
+        return {"filters": [asdict(rule) for rule in self.controller.target.router.filters()]}
+
     def show_steps(self, params: p.ShowUnit) -> Object:
         """Return calls, lanes and cycles of every step."""
         return {"steps": _steps(self._counters(params.unit).steps)}
@@ -339,6 +343,7 @@ METHODS = {
     "show.neighbors": Method(p.Params, Session.show_neighbors),
     "show.counters": Method(p.ShowUnit, Session.show_counters),
     "show.drops": Method(p.ShowUnit, Session.show_drops),
+    "show.filters": Method(p.Params, Session.show_filters),
     "show.steps": Method(p.ShowUnit, Session.show_steps),
     "show.units": Method(p.Params, Session.show_units),
     "show.config": Method(p.Params, Session.show_config),

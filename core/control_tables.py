@@ -183,6 +183,19 @@ def steps(result: Object, console: Console) -> None:
     show(console, table)
 
 
+def filters(result: Object, console: Console) -> None:
+    """Print show.filters."""
+    table = make_table("action", "packets", "ports", "match")
+    table.columns[1].justify = "right"
+    for row in result["filters"]:
+        ports = ", ".join(row["ports"])
+        add_row(table, row["action"], _grouped(row["packets"]), ports, row["match"])
+    if table.row_count:
+        show(console, table)
+    else:
+        console.print("no packet is filtered")
+
+
 def units(result: Object, console: Console) -> None:
     """Print show.units."""
     table = make_table("unit", "kind", "CPU", "busy turns", "bursts", "forwarded", "held", "swaps")
@@ -233,6 +246,7 @@ def reload_text(result: Object) -> str:
         if result[f"{what}s_{verb}"]
     ]
     parts += [f"port {name} set" for name in result["ports"]]
+    parts += ["filters replaced"] * result["filters"]
     parts += [f"{name} = {value}" for name, value in result["settings"].items()]
     return "reloaded: " + (", ".join(parts) or "nothing has changed")
 

@@ -73,7 +73,7 @@ class TableInfo:
     next_hops: int  # in use
     generation: int  # swaps published
     pending: int  # changes not yet in a published table
-    swap_outstanding: bool  # published, but not acknowledged by every unit
+    swap_outstanding: bool  # published, but not acknowledged by every unit; also filter rules
     unplaced: int = 0  # prefixes for which the table or the next hops have no room
 
 

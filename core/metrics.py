@@ -54,6 +54,7 @@ class RouterCollector(Collector):
         yield from self._ports()
         yield from self._units()
         yield from self._reasons()
+        yield from self._filters()
         yield from self._tables()
 
     def _router(self) -> Iterator[Family]:
@@ -128,6 +129,14 @@ class RouterCollector(Collector):
         yield _filled(consumed, {name: counters.dropped[name] for name in used})
         punted = _counter("punted_packets", "Packets handed to the slow path.", "reason")
         yield _filled(punted, {one.name: counters.punted[one.name] for one in native.punts})
+
+    def _filters(self) -> Iterator[Family]:
+        labels = ("rule", "action", "match", "ports")
+        packets = _counter("filter_packets", "Packets that a rule has decided on.", *labels)
+        for index, rule in enumerate(self._controller.target.router.filters()):
+            ports = ",".join(rule.ports)
+            packets.add_metric([str(index + 1), rule.action, rule.match, ports], rule.packets)
+        yield packets
 
     def _tables(self) -> Iterator[Family]:
         router = self._controller.target.router

@@ -40,6 +40,7 @@ class Difference:
     neighbors_deleted: list[Neighbor] = field(default_factory=list)
     ports: list[str] = field(default_factory=list)
     settings: dict[str, tuple[object, object]] = field(default_factory=dict)  # from, to
+    filters: bool = False  # the packet filter's rules
 
     def summary(self) -> dict[str, Any]:
         """Tell how much it is."""
@@ -49,6 +50,7 @@ class Difference:
             "neighbors_set": len(self.neighbors_set),
             "neighbors_deleted": len(self.neighbors_deleted),
             "ports": self.ports,
+            "filters": self.filters,
             "settings": {name: values[1] for name, values in self.settings.items()},
         }
 
@@ -66,7 +68,14 @@ def reload(router: RouterApi, backend: str, old: Config, new: Config) -> Differe
         deleted = [NeighborChange(one.port, one.address, None) for one in change.neighbors_deleted]
         added = [NeighborChange(one.port, one.address, one.mac) for one in change.neighbors_set]
         settings = new if change.settings else None
-        router.apply(change.routes, neighbors=deleted + added, settings=settings, ports=ports)
+        filters = new if change.filters else None
+        router.apply(
+            change.routes,
+            neighbors=deleted + added,
+            settings=settings,
+            ports=ports,
+            filters=filters,
+        )
     return change
 
 
@@ -79,7 +88,7 @@ def refusals(backend: str, old: Config, new: Config) -> Iterator[str]:
     backend: the one that runs; the other's table does not count.
     """
     source = new.path or "<code>"
-    live = _live(new)
+    live = _live(new).keys() | {("port", name, "filter_default") for name in new.ports}
     for place, before, after in _differences((), _fixed(backend, old), _fixed(backend, new)):
         if place in live or _of_another_port(place, old, new):
             continue
@@ -108,7 +117,7 @@ def _of_another_port(place: Place, old: Config, new: Config) -> bool:
 def _fixed(backend: str, config: Config) -> dict[str, Any]:
     """Return the tables of a configuration that do not change, as the file calls them."""
     tables = config.model_dump(mode="json", by_alias=True)
-    for name in ("routes", "route_files", "neighbors", "path"):
+    for name in ("routes", "route_files", "neighbors", "filters", "path"):
         del tables[name]
     for name in BACKENDS:
         if name != backend:
@@ -118,7 +127,8 @@ def _fixed(backend: str, config: Config) -> dict[str, Any]:
     for port in ports.values():
         for key in LIVE_PORT_KEYS:
             del port[key]
-    return {"router": {"name": tables.pop("name")}, "port": ports, **tables}
+    router = {name: tables.pop(name) for name in ("name", "forwarding")}
+    return {"router": router, "port": ports, **tables}
 
 
 def _differences(place: Place, old: Any, new: Any) -> Iterator[tuple[Place, Any, Any]]:
@@ -166,6 +176,7 @@ def difference(
             for (place, before), after in zip(_live(old).items(), _live(new).values(), strict=True)
             if before != after
         },
+        filters=router.filters_differ(new),
     )
 
 

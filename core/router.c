@@ -32,6 +32,7 @@ static int init_fast_units(struct tr_router *router, struct io_env *env)
 		int error;
 
 		unit->fib = tr_tables_active(router->slow.tables);
+		unit->rules = router->slow.rules;
 		unit->pipeline = &router->pipeline;
 		unit->port = router->port;
 		if (i == config->fast_units) {

@@ -22,6 +22,7 @@ from twinroute.changes import Changes, NeighborChange
 from twinroute.config import Config
 from twinroute.counters import Counters, TableInfo, read_counters
 from twinroute.errors import TwinrouteError
+from twinroute.filters import FilterApi
 from twinroute.native import Native
 from twinroute.port_api import PortApi, route_infos
 from twinroute.routes import Array, Gateways, Hop, RouteInfo
@@ -61,7 +62,7 @@ class CoreInfo(Protocol):
         """The core's struct tr_router."""
 
 
-class RouterApi(PortApi):
+class RouterApi(PortApi, FilterApi):
     """Routes, neighbours, ports and counters of a router.
 
     Changes are handed to the slow path, which makes them in order when it runs next. What
@@ -239,14 +240,17 @@ class RouterApi(PortApi):
         neighbors: Sequence[NeighborChange] = (),
         settings: Config | None = None,
         ports: Mapping[str, Any] | None = None,
+        filters: Config | None = None,
     ) -> None:
         """Check changes of routes, and make these and others as one, or none if one is wrong.
 
         No packet is forwarded by a part of them. settings: what can change while the router runs
-        becomes what it is there. ports: of ports_staged().
+        becomes what it is there. ports: of ports_staged(). filters: like settings, the rules of
+        the packet filter.
         """
         self.routes_check(changes)
-        self._post_checked(changes, neighbors, settings, ports or {})
+        rules = filters and self._filters_replacement(filters)
+        self._post_checked(changes, neighbors, settings, ports or {}, rules)
 
     def _post_checked(
         self,
@@ -254,8 +258,10 @@ class RouterApi(PortApi):
         neighbors: Sequence[NeighborChange] = (),
         settings: Config | None = None,
         ports: Mapping[str, Any] = {},
+        rules: Any = None,
     ) -> None:
-        made = Changes.of(self.native, self._port_index, changes, neighbors, settings, ports)
+        index = self._port_index
+        made = Changes.of(self.native, index, changes, neighbors, settings, ports, rules)
         if made.count:
             post = self.native.lib.tr_changes_post
             self._post(lambda: post(self.info.pointer, made.pointer), f"{made.count} changes")

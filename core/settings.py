@@ -7,6 +7,7 @@ from twinroute.config import Config, Port
 from twinroute.config_groups import fill_groups
 from twinroute.config_icmp import fill_icmp
 from twinroute.config_options import option_policies
+from twinroute.filters import fill_filters
 from twinroute.native import Native
 
 # What of `[slow_path]` may change while the router runs.
@@ -37,6 +38,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending
     out.reassembly_fragments = slow.reassembly_fragments
+    fill_filters(native, config, out)
     fill_live_settings(native, config, out)
 
 

@@ -7,7 +7,7 @@
 #include <time.h>
 
 struct question {
-	enum { HELD, TABLE_INFO, ROUTES, NEIGHBORS, LOOKUP } about;
+	enum { HELD, TABLE_INFO, ROUTES, NEIGHBORS, RULES, LOOKUP } about;
 	const struct tr_router *router;
 	unsigned slow_unit;
 	void *out;
@@ -36,6 +36,9 @@ static void answer(void *argument)
 	case NEIGHBORS:
 		question->answer =
 			tr_neighbors_read(question->router, question->out, question->room);
+		break;
+	case RULES:
+		question->answer = tr_rules_read(question->router, question->out, question->room);
 		break;
 	case LOOKUP:
 		question->answer = tr_routes_lookup(question->router, question->addresses,
@@ -88,6 +91,14 @@ uint64_t tr_engine_routes_read(struct io_env *env, struct tr_route *out, uint64_
 uint64_t tr_engine_neighbors_read(struct io_env *env, struct tr_neighbor_info *out, uint64_t room)
 {
 	struct question question = {.about = NEIGHBORS, .out = out, .room = room};
+
+	ask(env, &question);
+	return question.answer;
+}
+
+uint64_t tr_engine_rules_read(struct io_env *env, struct tr_rule *out, uint64_t room)
+{
+	struct question question = {.about = RULES, .out = out, .room = room};
 
 	ask(env, &question);
 	return question.answer;

@@ -109,6 +109,7 @@ uint64_t tr_engine_routes_read(struct io_env *engine, struct tr_route *out, uint
 	bool all);
 uint64_t tr_engine_neighbors_read(struct io_env *engine, struct tr_neighbor_info *out,
 	uint64_t room);
+uint64_t tr_engine_rules_read(struct io_env *engine, struct tr_rule *out, uint64_t room);
 uint64_t tr_engine_routes_lookup(struct io_env *engine, const uint32_t *addresses, uint64_t n,
 	struct tr_route *out, uint64_t room);
 

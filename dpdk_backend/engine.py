@@ -182,6 +182,10 @@ class Engine(RouterApi):
         with self._lock:
             return int(lib.tr_engine_neighbors_read(self._open(), out, room))
 
+    def _read_rules(self, out: Any, room: int) -> int:
+        with self._lock:
+            return int(lib.tr_engine_rules_read(self._open(), out, room))
+
     def _read_hops(self, addresses: Any, count: int, out: Any, room: int) -> int:
         with self._lock:
             return int(lib.tr_engine_routes_lookup(self._open(), addresses, count, out, room))

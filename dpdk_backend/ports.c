@@ -136,7 +136,9 @@ static int node_of(const struct tr_dpdk_port *port)
 static int configure(struct tr_dpdk_port *port, uint16_t fast_units)
 {
 	const struct rte_eth_dev_info *info = &port->info;
-	uint16_t mtu = port->env->config.config.port[port->index].mtu;
+	// RFC 1812 3.3.4: a port takes what its link may carry, even if it sends less.
+	uint16_t link_mtu = RTE_MIN(info->max_mtu, (uint16_t)RTE_ETHER_MTU);
+	uint16_t mtu = RTE_MAX(port->env->config.config.port[port->index].mtu, link_mtu);
 	struct rte_eth_conf conf = {.rxmode.mtu = mtu};
 	int code;
 

@@ -22,13 +22,23 @@ SUBNETS = {
     w.P2: IPv4Network("10.2.0.0/24"),
     w.P3: IPv4Network("10.3.0.0/24"),
 }
+BROADCASTS = {end for net in SUBNETS.values() for end in (net.network_address, net[-1])}
 ROUTES = {
     IPv4Network("198.18.0.0/16"): [w.G2],
     IPv4Network("198.19.0.0/16"): [w.G3],
     IPv4Network("198.20.0.0/16"): [w.G2, w.G3],
 }
-MARTIAN = [IPv4Network("0.0.0.0/8"), IPv4Network("127.0.0.0/8"), IPv4Network("240.0.0.0/4")]
+MARTIAN = [
+    IPv4Network(text)
+    for text in (
+        *("0.0.0.0/8", "127.0.0.0/8", "240.0.0.0/4", "169.254.0.0/16"),
+        *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"),
+    )
+]
+ASSIGNMENTS, FORWARDABLE = IPv4Network("192.0.0.0/24"), IPv4Network("192.0.0.0/29")
 LIMITED_BROADCAST = IPv4Address("255.255.255.255")
+
+SNAP = b"\xaa\xaa\x03\0\0\0"
 
 # ("forward", port, frame), ("drop", reason, nothing), ("slow", reason of the punt, nothing)
 Fate = tuple[str, str, bytes]
@@ -44,6 +54,13 @@ def fate(frame: bytes, port: str, mtu: int = 1500) -> Fate:
     ether_type = frame[12:14]
     if ether_type == b"\x08\x06":
         return "slow", "arp", b""
+    if int.from_bytes(ether_type) <= 1500:  # RFC 1042
+        length = int.from_bytes(ether_type)
+        if length < 8 or length + 14 > len(frame) or frame[14:20] != SNAP:
+            return "drop", "llc", b""
+        inner = frame[:12] + frame[20 : 14 + length]
+        nested = int.from_bytes(inner[12:14]) <= 1500
+        return ("drop", "ether_type", b"") if nested else fate(inner, port, mtu)
     if ether_type != b"\x08\x00":
         return "drop", "ether_type", b""
     return _sound(frame[14:]) or _fate_of_packet(frame, group, mtu)
@@ -68,12 +85,18 @@ def _sound(packet: bytes) -> Fate | None:
     return None
 
 
+def is_martian(address: IPv4Address) -> bool:
+    """RFC 6890: not to be seen outside; RFC 1812 5.3.7 for the oldest of them."""
+    assigned = address in ASSIGNMENTS and address not in FORWARDABLE
+    return assigned or any(address in net for net in MARTIAN)
+
+
 def _fate_of_packet(frame: bytes, group: bool, mtu: int) -> Fate:
     packet = ip_of(frame)
     source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
     if int(source) == 0:
         return "slow", "zero_source", b""
-    if any(source in net for net in MARTIAN) or source.is_multicast:
+    if is_martian(source) or source.is_multicast or source in BROADCASTS:
         return "drop", "martian_source", b""
     if group:
         return "slow", "link_broadcast", b""
@@ -91,7 +114,7 @@ def _fate_of_destination(frame: bytes, packet: bytes, destination: IPv4Address, 
         return "slow", "broadcast", b""
     if destination.is_multicast:
         return "slow", "multicast", b""
-    if any(destination in net for net in MARTIAN):
+    if is_martian(destination):
         return "drop", "martian_destination", b""
     gateways = next((via for net, via in ROUTES.items() if destination in net), None)
     if subnet:

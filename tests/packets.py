@@ -35,6 +35,11 @@ def ether(dst: str, src: str, payload: bytes, ether_type: int = 0x0800) -> bytes
     return mac_bytes(dst) + mac_bytes(src) + struct.pack("!H", ether_type) + payload
 
 
+def snap(payload: bytes, ether_type: int = 0x0800) -> bytes:
+    """Return what follows the length in an 802.3 frame (RFC 1042)."""
+    return b"\xaa\xaa\x03\0\0\0" + struct.pack("!H", ether_type) + payload
+
+
 def ipv4(
     src: str | int,
     dst: str | int,

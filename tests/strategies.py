@@ -17,12 +17,14 @@ def examples(count: int) -> int:
     return max(count // 5, 10) if SANITIZED else count
 
 
-SOURCES = ["10.1.0.2", "10.1.0.7", "192.0.2.1", "198.18.9.9", "8.8.8.8"]
+SOURCES = ["10.1.0.2", "10.1.0.7", "192.0.0.7", "192.0.3.1", "198.18.9.9", "8.8.8.8"]
 ODD_SOURCES = ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "240.1.2.3", "0.1.2.3"]
+ODD_SOURCES += ["192.0.2.1", "192.0.0.8", "169.254.9.9", "10.1.0.255", "10.3.0.0"]
 DESTINATIONS = [w.A1, w.B1, w.C1, w.H2, w.H3, w.G2, w.G1, "198.18.77.1", "198.20.255.255"]
 ODD_DESTINATIONS = [
     *(w.R1, w.R2, w.U, "10.2.0.99", "10.2.0.255", "10.2.0.0", "10.1.0.255"),
     *("255.255.255.255", "224.0.0.5", "239.1.1.1", "127.0.0.1", "0.0.0.0", "245.0.0.1"),
+    *("192.0.0.7", "192.0.0.8", "192.0.2.1", "198.51.100.255", "203.0.114.0"),
 ]
 
 # Source routes and a record route that the router may process.
@@ -71,11 +73,15 @@ def odd_frames(draw: st.DrawFn) -> bytes:
         header_checksum=draw(st.sampled_from([None, None, 0, 0xFFFF])),
     )
     packet += draw(st.sampled_from([b"", b"padding"]))
+    ether_type = draw(st.sampled_from([0x0800, 0x0800, 0x0800, 0x86DD, 0x0806, 0x0026, 0]))
+    if not ether_type:
+        packet = p.snap(packet)
+        ether_type = len(packet) + draw(st.sampled_from([0, 0, 1, -1]))
     return p.ether(
         draw(st.sampled_from([w.M1, w.M1, w.M1, w.M2, p.BROADCAST, "01:00:5e:00:00:05"])),
         w.h1,
         packet,
-        draw(st.sampled_from([0x0800, 0x0800, 0x0800, 0x86DD, 0x0806, 0x0026])),
+        ether_type,
     )
 
 

@@ -35,15 +35,18 @@ address = "10.1.0.1/24"
 mac = "02:00:00:00:01:01"
 mtu = {mtu1}
 {ports}
+{p1}
 [port.p2]
 address = "10.2.0.1/24"
 mac = "02:00:00:00:02:01"
 mtu = {mtu2}
 {ports}
+{p2}
 [port.p3]
 address = "10.3.0.1/24"
 mac = "02:00:00:00:03:01"
 {ports}
+{p3}
 [[route]]
 to = "198.18.0.0/16"
 via = "10.2.0.254"
@@ -109,12 +112,14 @@ def bed_config(
     ports: str = "",
     mtu1: int = 1500,
     mtu2: int = 1500,
+    port: Mapping[str, Mapping[str, Any]] | None = None,
     routes: str = "",
     resolved: bool = True,
 ) -> Config:
     """Return the test bed's configuration; mappings add keys to the sections of their names.
 
     icmp: TOML behind the table [icmp.redirect], which sets no limit. ports: TOML in every port.
+    port: keys of single ports. routes: more tables, of any kind, as TOML text.
     """
     neighbors = [
         f'[[neighbor]]\nport = "{port}"\naddress = "{address}"\nmac = "{mac}"'
@@ -131,6 +136,7 @@ def bed_config(
             ports=ports,
             sim=_lines({"buffers": 65536, **(sim or {})}),
             nic=_lines(queues),
+            **{name: _lines((port or {}).get(name, {})) for name in (P1, P2, P3)},
             mtu1=mtu1,
             mtu2=mtu2,
             routes=routes,

@@ -8,6 +8,7 @@
 #include "router.h"
 #include "slow_path/rate_limit.h"
 #include "tables/fib.h"
+#include "tables/rules.h"
 
 struct tr_slow_path;
 
@@ -30,7 +31,8 @@ struct tr_redirect_copies {
 
 struct tr_fast_unit {
 	struct io_core *core;
-	const struct tr_fib *fib; // published table; changed by command only
+	const struct tr_fib *fib;     // published table; changed by command only
+	const struct tr_rules *rules; // of the packet filter; likewise
 	const struct tr_pipeline *pipeline;
 	const struct tr_port *port; // port_count
 	uint32_t port_count;
@@ -63,6 +65,10 @@ void tr_filter(void *state, struct tr_batch *batch);
 void tr_lookup(void *state, struct tr_batch *batch);
 void tr_next_hop(void *state, struct tr_batch *batch);
 
+// Parts of the filter step, for ports that ask for them.
+void tr_urpf(struct tr_fast_unit *unit, struct tr_batch *batch);
+void tr_packet_filter(struct tr_fast_unit *unit, struct tr_batch *batch);
+
 // Ends of a burst: the live lanes go to the distributor, the others to the slow path or to rest.
 void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch);
 void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint16_t *verdicts,
@@ -78,12 +84,14 @@ void tr_redirect_hand_over(struct tr_fast_unit *unit);
 void tr_step_begin(struct tr_fast_unit *unit, unsigned step, unsigned lanes);
 void tr_step_end(struct tr_fast_unit *unit);
 
-// unit->port, fib, pipeline and rings are set by the caller before. 0 or -errno.
+// unit->port, fib, rules, pipeline and rings are set by the caller before. 0 or -errno.
 int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config, struct io_env *env,
 	uint16_t index);
 void tr_fast_unit_fini(struct tr_fast_unit *unit);
 // The command with which the slow path publishes a table; `argument` is the struct tr_fib.
 void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
+// The command with which it replaces the packet filter; `argument` is the struct tr_rules.
+void tr_fast_switch_rules(struct tr_fast_unit *unit, void *argument);
 // A burst from the unit's queue of every port, through the pipeline. Returns the packets.
 unsigned tr_fast_receive(struct tr_fast_unit *unit);
 // One turn: receive, due distributor queues, commands. Returns the work.

@@ -37,11 +37,22 @@ static const struct tr_next_hop *choose(struct tr_fast_unit *unit, struct tr_bat
 	return hop;
 }
 
+// RFC 1812 5.3.11: a port that does not forward takes what is for the router, and nothing else.
+static void keep_own(const struct tr_fast_unit *unit, struct tr_batch *batch)
+{
+	TR_FOR_EACH_LIVE (lane, batch) {
+		if (!tr_is_for_router(unit->fib->hops[batch->hop[lane]].kind))
+			tr_batch_leave(batch, lane, tr_drop_verdict(TR_DROP_FORWARDING_OFF));
+	}
+}
+
 void tr_next_hop(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
 	const struct tr_next_hop *hops = unit->fib->hops;
 
+	if (unit->port[batch->port].config->forwarding_off)
+		keep_own(unit, batch);
 	TR_FOR_EACH_LIVE (lane, batch) {
 		const struct tr_next_hop *hop = &hops[batch->hop[lane]];
 		uint8_t *frame = batch->frame[lane];

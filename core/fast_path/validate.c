@@ -40,23 +40,54 @@ static uint16_t check_ipv4(const struct ipv4_header *ip, uint32_t link_bytes, ui
 	return TR_VERDICT_LIVE;
 }
 
-static uint16_t check_frame(const struct tr_fast_unit *unit, const struct tr_batch *batch,
-	unsigned lane)
+// RFC 1042: an 802.3 frame with an EtherType becomes one of RFC 894, and goes on as such. The MAC
+// addresses move to where that type is already.
+static uint16_t unwrap_snap(struct tr_batch *batch, unsigned lane)
+{
+	static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0};
+	uint8_t *frame = batch->frame[lane];
+	uint32_t bytes = be16(((const struct ether_header *)frame)->type_be);
+	const uint8_t *header = frame + ETHER_HEADER_BYTES;
+	struct pkt *pkt = batch->pkt[lane];
+
+	if (bytes < SNAP_BYTES || ETHER_HEADER_BYTES + bytes > batch->bytes[lane] ||
+		memcmp(header, snap, sizeof(snap)) != 0)
+		return tr_drop_verdict(TR_DROP_LLC);
+	pkt_trim(pkt, ETHER_HEADER_BYTES + bytes);
+	memmove(frame + SNAP_BYTES, frame, 2 * ETHER_ADDRESS_BYTES);
+	pkt_pull(pkt, SNAP_BYTES);
+	batch->frame[lane] = pkt_data(pkt);
+	batch->bytes[lane] = (uint16_t)pkt_bytes(pkt);
+	batch->checksum[lane] = PKT_CHECKSUM_UNKNOWN; // the NIC may have seen no IP packet in it
+	return TR_VERDICT_LIVE;
+}
+
+static uint16_t check_type(struct tr_batch *batch, unsigned lane)
 {
 	const struct ether_header *ether = (const struct ether_header *)batch->frame[lane];
-	uint32_t bytes = batch->bytes[lane];
 
-	if (bytes < ETHER_HEADER_BYTES)
+	if (ether->type_be == be16(ETHER_TYPE_IPV4))
+		return check_ipv4((const struct ipv4_header *)(ether + 1),
+			batch->bytes[lane] - ETHER_HEADER_BYTES, batch->checksum[lane]);
+	if (ether->type_be == be16(ETHER_TYPE_ARP))
+		return tr_punt_verdict(TR_PUNT_ARP);
+	return tr_drop_verdict(TR_DROP_ETHER_TYPE); // RFC 1812 3.3.1
+}
+
+static uint16_t check_frame(const struct tr_fast_unit *unit, struct tr_batch *batch, unsigned lane)
+{
+	const struct ether_header *ether = (const struct ether_header *)batch->frame[lane];
+	uint16_t verdict;
+
+	if (batch->bytes[lane] < ETHER_HEADER_BYTES)
 		return tr_drop_verdict(TR_DROP_FRAME_SHORT);
 	if (!ether_equal(ether->destination, unit->port[batch->port].config->mac) &&
 		!ether_is_group(ether->destination))
 		return tr_drop_verdict(TR_DROP_NOT_FOR_US); // RFC 1812 5.3.4
-	if (ether->type_be == be16(ETHER_TYPE_IPV4))
-		return check_ipv4((const struct ipv4_header *)(ether + 1),
-			bytes - ETHER_HEADER_BYTES, batch->checksum[lane]);
-	if (ether->type_be == be16(ETHER_TYPE_ARP))
-		return tr_punt_verdict(TR_PUNT_ARP);
-	return tr_drop_verdict(TR_DROP_ETHER_TYPE); // RFC 1812 3.3.1
+	if (be16(ether->type_be) > ETHER_LENGTH_MAX)
+		return check_type(batch, lane);
+	verdict = unwrap_snap(batch, lane); // RFC 1812 3.3.3
+	return verdict == TR_VERDICT_LIVE ? check_type(batch, lane) : verdict;
 }
 
 void tr_validate(void *state, struct tr_batch *batch)
@@ -64,15 +95,15 @@ void tr_validate(void *state, struct tr_batch *batch)
 	struct tr_fast_unit *unit = state;
 
 	TR_FOR_EACH_LIVE (lane, batch) {
-		const struct ipv4_header *ip =
-			(const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
 		uint16_t verdict = check_frame(unit, batch, lane);
+		const struct ipv4_header *ip;
 		uint32_t frame_bytes;
 
 		if (verdict != TR_VERDICT_LIVE) {
 			tr_batch_leave(batch, lane, verdict);
 			continue;
 		}
+		ip = (const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
 		// The link may have padded the packet: what follows it is no part of it.
 		frame_bytes = ETHER_HEADER_BYTES + be16(ip->total_bytes_be);
 		if (frame_bytes != batch->bytes[lane]) {

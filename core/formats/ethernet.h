@@ -11,6 +11,8 @@
 #define ETHER_HEADER_BYTES 14
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_ARP 0x0806
+#define ETHER_LENGTH_MAX 1500 // IEEE 802.3: up to it the type field is a length
+#define SNAP_BYTES 8          // RFC 1042: LLC and SNAP header, the EtherType at its end
 
 struct ether_header {
 	uint8_t destination[ETHER_ADDRESS_BYTES];

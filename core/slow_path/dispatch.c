@@ -64,12 +64,38 @@ static bool is_zero_source_allowed(const struct pkt *pkt, uint8_t kind)
 	return be16(port_be) == PORT_BOOTP_SERVER;
 }
 
-// RFC 1812 4.2.2.11, 5.3.7: a source is an address that a single host can have. Broadcast addresses
-// of attached subnets are known by their routes.
+// RFC 1812 4.2.2.11, 5.3.7: a source is an address that a single host can have. Martians and
+// broadcast addresses of attached subnets are known by their routes.
 static bool is_host(const struct tr_slow_path *slow, uint32_t source)
 {
 	return ipv4_is_unicast(source) &&
-		tr_tables_lookup(slow->tables, source)->kind != TR_ROUTE_BROADCAST;
+		!tr_is_no_source(tr_tables_lookup(slow->tables, source)->kind);
+}
+
+// The checks of the port that the fast path has left to the slow path: true if the packet may go
+// on, else it has been dropped.
+static bool passes_port(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	const struct ipv4_header *ip = slow_ip(pkt);
+	uint16_t port = pkt_port(pkt);
+	uint16_t verdict = TR_VERDICT_LIVE;
+
+	if (pkt_punt(pkt) == TR_PUNT_REVERSE_PATH) {
+		if (!tr_tables_is_feasible(slow->tables, be32(ip->source_be), port))
+			verdict = tr_drop_verdict(TR_DROP_URPF);
+		else
+			verdict = tr_rules_judge(slow->rules, &slow->counters, port, ip);
+	} else if (pkt_punt(pkt) == TR_PUNT_FILTERED) {
+		verdict = tr_punt_verdict(TR_PUNT_FILTERED);
+	}
+	if (verdict == TR_VERDICT_LIVE)
+		return true;
+	if (tr_verdict_class(verdict) == TR_VERDICT_PUNT) { // RFC 1812 5.3.9: the rule rejects
+		tr_slow_icmp_error(slow, pkt, ICMP_UNREACHABLE, ICMP_ADMIN_PROHIBITED, 0);
+		verdict = tr_drop_verdict(TR_DROP_FILTERED);
+	}
+	tr_slow_drop(slow, pkt, (enum tr_drop)tr_verdict_reason(verdict));
+	return false;
 }
 
 void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop)
@@ -89,10 +115,14 @@ void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_n
 	}
 }
 
-// RFC 1812 5.2.2: the parameter problem points at the total length.
+// RFC 1812 5.2.2: the parameter problem points at the total length. A port that is particular about
+// what it lets in says nothing: what its checks would look at may be what is lost.
 static void truncated(struct tr_slow_path *slow, struct pkt *pkt)
 {
-	tr_slow_icmp_error(slow, pkt, ICMP_PARAMETER_PROBLEM, 0, TOTAL_LENGTH_OCTET << 24);
+	uint16_t port = pkt_port(pkt);
+
+	if (slow->config->port[port].urpf == TR_URPF_OFF && !tr_rules_concern(slow->rules, port))
+		tr_slow_icmp_error(slow, pkt, ICMP_PARAMETER_PROBLEM, 0, TOTAL_LENGTH_OCTET << 24);
 	tr_slow_drop(slow, pkt, TR_DROP_IP_TOTAL_LENGTH);
 }
 
@@ -110,6 +140,8 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (source != 0 && !is_host(slow, source))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
+	else if (!tr_is_for_router(hop->kind) && !tr_slow_may_forward(slow, pkt, TR_NO_PORT))
+		tr_slow_drop(slow, pkt, TR_DROP_FORWARDING_OFF); // RFC 1812 5.3.11
 	else if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
 		truncated(slow, pkt);
 	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES)
@@ -128,7 +160,7 @@ void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_arp(slow, pkt);
 	else if (pkt_punt(pkt) == TR_PUNT_REDIRECT)
 		tr_slow_redirect_copy(slow, pkt);
-	else
+	else if (passes_port(slow, pkt))
 		dispatch_ip(slow, pkt);
 	tr_slow_leave(slow, TR_STEP_SLOW_DISPATCH);
 }

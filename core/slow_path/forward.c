@@ -31,9 +31,13 @@ static struct dead_end dead_end(const struct tr_next_hop *hop)
 	}
 }
 
-static bool is_way_out(const struct tr_next_hop *hop)
+bool tr_slow_may_forward(const struct tr_slow_path *slow, const struct pkt *pkt, uint16_t port)
 {
-	return hop->kind == TR_ROUTE_VIA || hop->kind == TR_ROUTE_CONNECTED;
+	const struct tr_port_config *config = slow->config->port;
+
+	assert(pkt_port(pkt) < slow->config->ports);
+	return !config[pkt_port(pkt)].forwarding_off &&
+		(port == TR_NO_PORT || !config[port].forwarding_off);
 }
 
 static uint32_t neighbor_of(const struct tr_next_hop *hop, uint32_t destination)
@@ -62,7 +66,11 @@ static bool may_pass(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 	const struct ipv4_header *ip = slow_ip(pkt);
 	struct dead_end end;
 
-	if (!is_way_out(hop)) {
+	if (!tr_slow_may_forward(slow, pkt, tr_is_way_out(hop->kind) ? hop->port : TR_NO_PORT)) {
+		tr_slow_drop(slow, pkt, TR_DROP_FORWARDING_OFF);
+		return false;
+	}
+	if (!tr_is_way_out(hop->kind)) {
 		end = dead_end(hop);
 		if (end.code >= 0)
 			tr_slow_icmp_error(slow, pkt, ICMP_UNREACHABLE, (uint8_t)end.code, 0);
@@ -119,7 +127,7 @@ void tr_slow_output(struct tr_slow_path *slow, struct pkt *pkt)
 	uint32_t neighbor = neighbor_of(hop, destination);
 	const uint8_t *mac;
 
-	if (!is_way_out(hop)) {
+	if (!tr_is_way_out(hop->kind)) {
 		tr_slow_drop(slow, pkt, dead_end(hop).reason);
 		return;
 	}

@@ -25,6 +25,10 @@ void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t 
 	uint32_t gate = tr_port_gate(&slow->port[port]);
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_FORWARD, TR_VERDICT_LIVE);
+	if (!tr_slow_may_forward(slow, pkt, port)) {
+		tr_slow_drop(slow, pkt, TR_DROP_FORWARDING_OFF);
+		return;
+	}
 	if (ip->ttl <= 1) { // RFC 1812 5.3.1
 		tr_slow_drop(slow, pkt, TR_DROP_TTL_EXPIRED);
 		return;

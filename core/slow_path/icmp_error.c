@@ -87,7 +87,7 @@ static const struct tr_next_hop *way_back(const struct tr_slow_path *slow, uint3
 
 	if (!ipv4_is_unicast(source))
 		return NULL;
-	return hop->kind == TR_ROUTE_VIA || hop->kind == TR_ROUTE_CONNECTED ? hop : NULL;
+	return tr_is_way_out(hop->kind) ? hop : NULL;
 }
 
 // Reads how the packet came (RFC 1812 4.3.2.6), and what that changes about the message.

@@ -232,11 +232,6 @@ bool tr_options_is_source_routed(const struct ipv4_header *ip)
 	return false;
 }
 
-static bool is_way_out(const struct tr_next_hop *hop)
-{
-	return hop->kind == TR_ROUTE_VIA || hop->kind == TR_ROUTE_CONNECTED;
-}
-
 // A neighbour that is known has a host route by way of itself.
 static bool is_adjacent(const struct tr_next_hop *hop, uint32_t destination)
 {
@@ -285,7 +280,7 @@ void tr_slow_options(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, found.reason);
 	} else if (options.hops) {
 		source_routed(slow, pkt, &options);
-	} else if (options.is_alert && is_way_out(hop)) {
+	} else if (options.is_alert && tr_is_way_out(hop->kind)) {
 		tr_slow_local(slow, pkt); // RFC 2113 2.1: the host stack takes it or sends it on
 	} else {
 		tr_slow_route(slow, pkt, hop);

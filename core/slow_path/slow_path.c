@@ -65,6 +65,8 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 		goto err;
 	}
 	error = make_rings(slow, env);
+	if (!error)
+		error = tr_slow_rules_init(slow);
 	if (error)
 		goto err;
 	slow->neighbors = tr_neighbors_new(config, io_cycles_hz(slow->core));
@@ -94,9 +96,9 @@ static void free_controls(struct tr_slow_path *slow)
 {
 	void *control;
 
-	free(slow->control);
+	tr_control_free(slow->control);
 	while (io_ring_dequeue(slow->core, slow->control_ring, &control, 1) == 1)
-		free(control);
+		tr_control_free(control);
 }
 
 // Also of a slow path whose set-up stopped half-way.
@@ -106,6 +108,7 @@ void tr_slow_fini(struct tr_slow_path *slow)
 		tr_tables_free(slow->tables);
 	tr_neighbors_free(slow->neighbors);
 	tr_reassembly_free(slow->reassembly);
+	tr_slow_rules_free(slow);
 	for (uint32_t i = 0; i < slow->fast_units; i++) {
 		struct tr_command_channel *channel = &slow->channel[i];
 		if (slow->punt_ring[i]) {
@@ -139,6 +142,8 @@ static unsigned take_acknowledgements(struct tr_slow_path *slow)
 			const struct tr_fib *fib = command->argument;
 			if (command->run == tr_fast_switch_fib)
 				tr_tables_acknowledge(slow->tables, fib->generation);
+			else if (command->run == tr_fast_switch_rules)
+				tr_slow_rules_acknowledge(slow, i);
 		}
 		work += n;
 	}
@@ -190,7 +195,11 @@ static unsigned apply_changes(struct tr_slow_path *slow, unsigned most)
 	}
 	if (control->has_settings)
 		apply_settings(slow, &control->settings);
-	free(control);
+	if (control->rules) {
+		tr_slow_rules_replace(slow, control->rules);
+		control->rules = NULL;
+	}
+	tr_control_free(control);
 	slow->control = NULL;
 	slow->control_done = 0;
 	return work;
@@ -318,6 +327,7 @@ unsigned tr_slow_poll(struct tr_slow_path *slow)
 	work += take_controls(slow);
 	work += tr_ports_poll(slow);
 	work += swap_tables(slow);
+	work += tr_slow_rules_send(slow);
 	work += take_punted(slow);
 	work += take_filtered(slow);
 	for (uint32_t i = 0; i < slow->config->ports; i++)
@@ -343,7 +353,8 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 	if (reassembly < deadline)
 		deadline = reassembly;
 	deadline = earlier(deadline, tr_ports_deadline(slow));
-	if (slow->swap_unsent && now + TR_COMMAND_RETRY_CYCLES < deadline)
+	if ((slow->swap_unsent || slow->rules_swap.unsent) &&
+		now + TR_COMMAND_RETRY_CYCLES < deadline)
 		deadline = now + TR_COMMAND_RETRY_CYCLES;
 	// What a congested port has left.
 	deadline = earlier(deadline, tr_distributor_deadline(&slow->unit->distributor));

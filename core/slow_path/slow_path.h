@@ -18,7 +18,17 @@
 #include "slow_path/ports.h"
 #include "slow_path/rate_limit.h"
 #include "slow_path/reassembly.h"
+#include "tables/rules.h"
 #include "tables/tables.h"
+
+// Rules of the packet filter on their way to the units.
+struct tr_rules_swap {
+	struct tr_rules *old;    // NULL: no unit can hold any but slow->rules
+	struct tr_rules *next;   // wait until then
+	uint32_t unsent;         // units whose command ring was full: bit mask
+	uint32_t unacknowledged; // units that may still hold the old ones
+	struct tr_command command[TR_UNITS_MAX];
+};
 
 struct tr_slow_path {
 	struct io_core *core;
@@ -38,6 +48,8 @@ struct tr_slow_path {
 	struct tr_control *control;                   // being applied, in turns
 	uint64_t control_done;                        // of its routes
 	struct tr_tables *tables;
+	struct tr_rules *rules; // of the packet filter
+	struct tr_rules_swap rules_swap;
 	struct tr_neighbors *neighbors;
 	struct tr_reassembly *reassembly;
 	struct tr_rate_limit icmp_limit;                // of all errors
@@ -73,6 +85,7 @@ struct tr_control {
 	struct tr_settings settings;
 	uint64_t port_count;
 	struct tr_port_change *port; // in this memory, behind the neighbours
+	struct tr_rules *rules; // NULL: none; the message's until the slow path takes them
 	uint64_t neighbor_count;
 	struct tr_neighbor_change *neighbor; // in this memory, behind the routes
 	uint64_t route_count;
@@ -83,6 +96,8 @@ static_assert(sizeof(struct tr_route_change) % _Alignof(struct tr_neighbor_chang
 	"neighbours stand behind routes");
 static_assert(sizeof(struct tr_neighbor_change) % _Alignof(struct tr_port_change) == 0,
 	"ports stand behind neighbours");
+
+void tr_control_free(struct tr_control *control); // control.c
 
 int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, struct io_env *env,
 	struct tr_port *ports, struct io_port **io_ports);
@@ -123,6 +138,9 @@ void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt);
 // Sends a packet of others on to a link-layer group: TTL, link and MTU, without ICMP errors.
 void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port,
 	const uint8_t *mac);
+// False if a packet of others that came in by the packet's port may not leave by `port`, for one of
+// the two does not forward (RFC 1812 5.3.11). TR_NO_PORT: wherever it is to go.
+bool tr_slow_may_forward(const struct tr_slow_path *slow, const struct pkt *pkt, uint16_t port);
 // Sends a packet of others on: TTL, MTU, neighbour, with the ICMP errors of each.
 void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 // A packet that has waited for a neighbour is routed anew.
@@ -167,6 +185,14 @@ void tr_slow_leave(struct tr_slow_path *slow, uint16_t before);
 
 // By command, in the fast-path unit: the published table becomes the unit's (fast_path).
 void tr_fast_switch_fib(struct tr_fast_unit *unit, void *argument);
+
+// The packet filter's rules (filter_swap.c): those of the configuration, 0 or -errno; new ones,
+// which become the slow path's own.
+int tr_slow_rules_init(struct tr_slow_path *slow);
+void tr_slow_rules_replace(struct tr_slow_path *slow, struct tr_rules *rules);
+unsigned tr_slow_rules_send(struct tr_slow_path *slow); // commands sent
+void tr_slow_rules_acknowledge(struct tr_slow_path *slow, unsigned unit);
+void tr_slow_rules_free(struct tr_slow_path *slow);
 
 // Own address to send from by that port: the one whose subnet holds `peer`, else the port's first,
 // else (unnumbered, RFC 1812 4.3.2.4) the router's first; 0 if the router has none.

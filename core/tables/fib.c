@@ -46,6 +46,7 @@ static void guard(struct tr_swap *swap, unsigned table, enum io_access access)
 
 	fib->lpm->ops->guard(fib->lpm, access);
 	tr_io_table_guard(swap->env, fib->hops, HOPS_BYTES, access);
+	tr_io_table_guard(swap->env, fib->suspects, sizeof(*fib->suspects), access);
 }
 
 struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, unsigned units,
@@ -61,7 +62,8 @@ struct tr_swap *tr_swap_new(struct io_env *env, const struct tr_lpm_ops *ops, un
 		swap->table[i].flow = tr_flow_key(hash_seed);
 		swap->table[i].lpm = ops->create(env);
 		swap->table[i].hops = tr_io_table_alloc(env, HOPS_BYTES);
-		if (!swap->table[i].lpm || !swap->table[i].hops) {
+		swap->table[i].suspects = tr_io_table_alloc(env, sizeof(struct tr_suspects));
+		if (!swap->table[i].lpm || !swap->table[i].hops || !swap->table[i].suspects) {
 			tr_swap_free(swap);
 			errno = ENOMEM;
 			return NULL;
@@ -77,9 +79,12 @@ void tr_swap_free(struct tr_swap *swap)
 	if (!swap)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
-		tr_lpm_free(swap->table[i].lpm);
-		if (swap->table[i].hops)
-			tr_io_table_free(swap->env, swap->table[i].hops, HOPS_BYTES);
+		struct tr_fib *fib = &swap->table[i];
+		tr_lpm_free(fib->lpm);
+		if (fib->hops)
+			tr_io_table_free(swap->env, fib->hops, HOPS_BYTES);
+		if (fib->suspects)
+			tr_io_table_free(swap->env, fib->suspects, sizeof(*fib->suspects));
 	}
 	free(swap->changes);
 	free(swap);
@@ -121,12 +126,19 @@ static void close_empty_set(struct tr_swap *swap)
 		guard(swap, !swap->active, IO_ACCESS_NONE);
 }
 
-static int apply(struct tr_lpm *lpm, const struct tr_fib_change *change)
+static int apply(struct tr_fib *fib, const struct tr_fib_change *change)
 {
-	if (change->set)
-		return lpm->ops->set(lpm, change->prefix, change->bits, change->hop);
-	lpm->ops->clear(lpm, change->prefix, change->bits, change->cover_bits, change->hop);
-	return 0;
+	struct tr_lpm *lpm = fib->lpm;
+	int error;
+
+	if (!change->set) {
+		lpm->ops->clear(lpm, change->prefix, change->bits, change->cover_bits, change->hop);
+		return 0;
+	}
+	error = lpm->ops->set(lpm, change->prefix, change->bits, change->hop);
+	if (!error && change->no_source)
+		tr_suspects_mark(fib->suspects, change->prefix, change->bits);
+	return error;
 }
 
 int tr_swap_prefix(struct tr_swap *swap, const struct tr_fib_change *change)
@@ -139,7 +151,7 @@ int tr_swap_prefix(struct tr_swap *swap, const struct tr_fib_change *change)
 		swap->changes = changes;
 		swap->changes_size = size;
 	}
-	int error = apply(open_shadow(swap)->lpm, change);
+	int error = apply(open_shadow(swap), change);
 	if (error) {
 		close_empty_set(swap);
 		return error;
@@ -209,7 +221,7 @@ unsigned tr_swap_catch_up(struct tr_swap *swap, unsigned most)
 		old->hops[hop] = published->hops[hop];
 	}
 	for (; done < most && swap->changes_done < swap->changes_n; done++) {
-		int error = apply(old->lpm, &swap->changes[swap->changes_done++]);
+		int error = apply(old, &swap->changes[swap->changes_done++]);
 		assert(!error); // the tables were equal, and it fitted into the other one
 		(void)error;
 	}

@@ -7,14 +7,16 @@
 #pragma once
 #include "tables/lpm.h"
 #include "tables/multipath.h"
+#include "tables/suspects.h"
 
 // One table. fast: ro while published, slow: rw while shadow.
 struct tr_fib {
 	struct tr_lpm *lpm;
 	struct tr_next_hop
-		*hops;       // TR_HOPS_MAX; entry 0 is a copy of the default route's, or "no route"
-	uint64_t generation; // number of the swap that published it
-	struct tr_flow_key flow; // by which a next hop of several is chosen; the same in both
+		*hops; // TR_HOPS_MAX; entry 0 is a copy of the default route's, or "no route"
+	struct tr_suspects *suspects; // marks of the routes whose addresses are no sources
+	uint64_t generation;          // number of the swap that published it
+	struct tr_flow_key flow;      // by which a next hop of several is chosen; the same in both
 };
 
 // One operation that both tables see, in the same order. The order in which changed prefixes are
@@ -24,7 +26,7 @@ struct tr_fib_change {
 	uint8_t bits;
 	uint8_t set;        // 0: clear, what the prefix covered goes to (cover_bits, hop)
 	uint8_t cover_bits; // clear only
-	uint8_t reserved;
+	uint8_t no_source;  // set only: no packet may come from the prefix (tables/suspects.h)
 	uint16_t hop;
 	uint16_t reserved2;
 };

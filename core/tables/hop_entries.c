@@ -6,9 +6,17 @@
 #include "tables/next_hops_private.h"
 #include <string.h>
 
+// RFC 1812 5.3.11: nothing of others leaves by a port that does not forward.
+static bool is_closed(const struct tr_hops *hops, const struct hop *hop)
+{
+	return tr_is_way_out(hop->kind) && hop->port < hops->usable->config->ports &&
+		hops->usable->config->port[hop->port].forwarding_off;
+}
+
 static bool is_usable(const struct tr_hops *hops, const struct hop *hop)
 {
-	return !hop->failed && tr_gateway_is_usable(hops->usable, hop->port, hop->gateway);
+	return !hop->failed && tr_gateway_is_usable(hops->usable, hop->port, hop->gateway) &&
+		!is_closed(hops, hop);
 }
 
 static uint16_t verdict_of(const struct hop *hop)
@@ -72,7 +80,8 @@ void tr_hops_entry(const struct tr_hops *hops, uint16_t at, struct tr_next_hop *
 		list_members(hops, hop, entry->member);
 		return;
 	}
-	entry->verdict = verdict_of(hop);
+	entry->verdict =
+		is_closed(hops, hop) ? tr_drop_verdict(TR_DROP_FORWARDING_OFF) : verdict_of(hop);
 	entry->kind = hop->kind;
 	if (hop->kind == TR_ROUTE_GROUP) {
 		entry->members = (uint8_t)list_members(hops, hop, member);

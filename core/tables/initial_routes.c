@@ -14,6 +14,8 @@ static int change(struct tr_tables *tables, const struct tr_route *route, bool a
 	return tr_tables_change(tables, &change);
 }
 
+#define MARTIAN_PREFERENCE 255 // whatever else is said of the same prefix wins
+
 // Addresses that no route may make sense of (RFC 1812 4.2.2.11, 5.3.7).
 static int add_builtin_routes(struct tr_tables *tables)
 {
@@ -32,6 +34,26 @@ static int add_builtin_routes(struct tr_tables *tables)
 		route.port = TR_NO_PORT;
 		error = change(tables, &route, true);
 	}
+	return error;
+}
+
+// Addresses that are not to be seen outside (RFC 6890), unless an operator's route of the prefix or
+// of a longer one says so; a shorter one, as the default route, does not.
+static int add_martians(struct tr_tables *tables, const struct tr_config *config)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < config->martians && !error; i++)
+		error = change(tables,
+			&(struct tr_route){
+				.prefix = config->martian[i].prefix,
+				.bits = config->martian[i].bits,
+				.kind = TR_ROUTE_MARTIAN,
+				.source = TR_SOURCE_BUILTIN,
+				.preference = MARTIAN_PREFERENCE,
+				.port = TR_NO_PORT,
+			},
+			true);
 	return error;
 }
 
@@ -108,6 +130,8 @@ int tr_initial_routes(struct tr_tables *tables, const struct tr_config *config)
 {
 	int error = add_builtin_routes(tables);
 
+	if (!error)
+		error = add_martians(tables, config);
 	for (uint16_t i = 0; i < config->ports && !error; i++)
 		error = tr_port_routes(tables, i, NULL, &config->port[i]);
 	return error;

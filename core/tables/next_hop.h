@@ -23,3 +23,15 @@ struct tr_next_hop {
 };
 
 static_assert(sizeof(struct tr_next_hop) == 32, "two entries in a cache line");
+
+// True for a kind of route whose packets the slow path may deliver to the router itself.
+static inline bool tr_is_for_router(uint8_t kind)
+{
+	return kind == TR_ROUTE_LOCAL || kind == TR_ROUTE_BROADCAST || kind == TR_ROUTE_MULTICAST;
+}
+
+// True for a kind of route that leads to neighbours, known or not.
+static inline bool tr_is_way_out(uint8_t kind)
+{
+	return kind == TR_ROUTE_VIA || kind == TR_ROUTE_CONNECTED || kind == TR_ROUTE_GROUP;
+}

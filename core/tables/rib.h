@@ -51,6 +51,9 @@ const struct tr_rib_prefix *tr_rib_find(const struct tr_rib *rib, uint32_t prefi
 const struct tr_route *tr_rib_route(const struct tr_rib *rib, const struct tr_route *key);
 // Longest prefix of 1..bits-1 bits around this one that the FIB holds, NULL without one.
 const struct tr_rib_prefix *tr_rib_cover(const struct tr_rib *rib, uint32_t prefix, uint8_t bits);
+// True if the function says so of any route of the prefix, usable or not.
+bool tr_rib_any(const struct tr_rib *rib, const struct tr_rib_prefix *prefix,
+	bool (*is_wanted)(void *argument, const struct tr_route *route), void *argument);
 uint64_t tr_rib_prefixes(const struct tr_rib *rib); // with at least one route
 // Rows sorted by prefix, length, and the order in which routes win; further gateways and the MTU of
 // a route behind it (api.h). Returns how many there are, copies at most `room`, and none where

@@ -121,3 +121,13 @@ uint64_t tr_rib_read(const struct tr_rib *rib, struct tr_route *out, uint64_t ro
 	free(keys);
 	return count;
 }
+
+bool tr_rib_any(const struct tr_rib *rib, const struct tr_rib_prefix *prefix,
+	bool (*is_wanted)(void *argument, const struct tr_route *route), void *argument)
+{
+	bool found = prefix->best.kind != TR_ROUTE_NONE && is_wanted(argument, &prefix->best);
+
+	for (uint32_t other = prefix->others; other && !found; other = rib->pool[other].others)
+		found = is_wanted(argument, &rib->pool[other].best);
+	return found;
+}

@@ -92,6 +92,7 @@ static int change_fib(struct tr_tables *tables, const struct tr_rib_prefix *pref
 		.prefix = best->prefix,
 		.bits = best->bits,
 		.set = hop != 0,
+		.no_source = tr_is_no_source(best->kind),
 		.hop = hop,
 	};
 

@@ -69,4 +69,7 @@ uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct
 	uint64_t room);
 const struct tr_fib *tr_tables_active(const struct tr_tables *tables);
 const struct tr_rib *tr_tables_rib(const struct tr_tables *tables);
+// True if some route of the longest prefix around the address, the best one or an alternative,
+// leaves by that port (RFC 3704 2.3). By the RIB, which may be ahead of the published table.
+bool tr_tables_is_feasible(const struct tr_tables *tables, uint32_t address, uint16_t port);
 void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out);

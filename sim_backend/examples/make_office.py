@@ -20,7 +20,7 @@ START_NS = 1_700_000_000 * 10**9
 SECONDS = 30.0
 ROUTER, ROUTER_MAC = "10.0.0.1", bytes.fromhex("025452000000")
 HOSTS = [f"10.0.0.{number}" for number in range(10, 42)]
-NETWORKS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation (RFC 5737)
+NETWORKS = ("198.18.2", "198.18.100", "198.19.113")  # for benchmarks (RFC 2544)
 SERVERS = [f"{network}.{host}" for network in NETWORKS for host in (5, 80, 123)]
 BROADCAST = b"\xff" * 6
 ALL_ROUTERS = bytes.fromhex("333300000002")  # of IPv6
@@ -114,7 +114,7 @@ class Office:
             for kind in (1, 28):
                 name = b"\x03www\x07example\x03net\0" + struct.pack("!HH", kind, 1)
                 query = struct.pack("!HHHHHH", port, 0x100, 1, 0, 0, 0) + name
-                yield now, self.udp(host, "192.0.2.53", (port, 53), query)
+                yield now, self.udp(host, "198.18.2.53", (port, 53), query)
                 now += 0.00002
 
     def web(self) -> Iterator[Timed]:
@@ -191,7 +191,7 @@ class Office:
                 now + 0.4,
                 ethernet(host, b"\x60" + bytes(47), 0x86DD, ALL_ROUTERS),
             )
-            other = self.ip(host, "192.0.2.5", TCP, TEXT[:40])
+            other = self.ip(host, "198.18.2.5", TCP, TEXT[:40])
             yield now + 0.6, ethernet(host, other, to=mac(HOSTS[index + 1]))
         for index in range(5):
             good = bytearray(self.udp(HOSTS[11], SERVERS[1], (5000, 5000), TEXT[:80]))

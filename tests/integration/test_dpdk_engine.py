@@ -63,14 +63,14 @@ def test_ports_and_units(bed: RingBed, engine):
 
 
 def test_routes_change_while_units_run(bed: RingBed, engine):
-    engine.route_add("203.0.113.0/24", via=w.G3)
+    engine.route_add("100.64.7.0/24", via=w.G3)
     settled(engine)
-    assert engine.lookup("203.0.113.9")[0].port == w.P3
-    frame = p.ether(w.M1, w.h1, p.ipv4(w.H1, "203.0.113.9"))
+    assert engine.lookup("100.64.7.9")[0].port == w.P3
+    frame = p.ether(w.M1, w.h1, p.ipv4(w.H1, "100.64.7.9"))
     assert bed.exchange(engine, w.P1, [frame])[w.P3] == [p.forwarded(frame, w.M3, w.g3)]
-    engine.route_delete("203.0.113.0/24")
+    engine.route_delete("100.64.7.0/24")
     settled(engine)
-    assert engine.lookup("203.0.113.9")[0].kind == "none"
+    assert engine.lookup("100.64.7.9")[0].kind == "none"
     assert "198.18.0.0/16" in {str(route.to) for route in engine.routes()}
 
 

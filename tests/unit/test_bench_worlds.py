@@ -22,7 +22,7 @@ def test_from_config(tmp_path: Any):
     )
     bench = Bench.from_config(path)
     assert bench.world.seed == 5
-    packet = p.ipv4("10.0.0.2", "192.0.2.1", p.udp(1, 2))
+    packet = p.ipv4("10.0.0.2", "192.88.99.1", p.udp(1, 2))
     bench.port("p0").send(p.ether(bench.port("p0").mac, SENDER, packet))
     bench.run_until_idle()
     # The station answers ARP for all neighbours of the port.

@@ -66,17 +66,29 @@ def test_show_ports(command: Command):
 def test_show_routes(command: Command):
     shown = command("show", "routes")
     assert ["198.18.0.0/16", "via", GATEWAY, "p1", "config", "20", "0"] in rows(shown)
-    assert shown.splitlines()[-1].startswith("16 routes; tables: ")
+    assert shown.splitlines()[-1].startswith("25 routes; tables: ")
     only = command("show", "routes", "--source", "config", "--all")
     assert only.splitlines()[-1].startswith("1 route; tables: ")
     none = command("show", "routes", "--within", "9.0.0.0/8")
     assert none.startswith("0 routes; tables: ")
-    assert command.json("show", "routes")["count"] == 16
+    assert command.json("show", "routes")["count"] == 25
+
+
+def test_show_filters(command: Command):
+    assert command("show", "filters") == "no packet is filtered\n"
+    assert command.json("show", "filters") == {"filters": []}
+    path = command.folder / "r1.toml"
+    path.write_text(path.read_text() + '[[filter]]\naction = "drop"\nport = "p0"\n')
+    assert command("config", "reload") == "reloaded: filters replaced\n"
+    command.r1.exchange(command.r1.frame(), command.r1.frame())
+    shown = rows(command("show", "filters"))
+    assert shown[1] == ["drop", "2", "p0", "from", "any", "to", "any"]
+    assert command.json("show", "filters")["filters"][0]["packets"] == 2
 
 
 def test_show_the_rest(command: Command):
     assert "no packet was dropped" in command("show", "drops")
-    command.r1.exchange(command.r1.frame(), command.r1.frame("203.0.113.1"))
+    command.r1.exchange(command.r1.frame(), command.r1.frame("100.64.7.1"))
     assert [HOST, "p0", "02:00:00:00:00:01", "static", "0"] in rows(command("show", "neighbors"))
     assert ["forwarded", "1"] in rows(command("show", "counters"))
     drops = command("show", "drops")
@@ -106,16 +118,16 @@ def test_show_the_rest(command: Command):
 
 
 def test_routes_come_and_go(command: Command):
-    assert command("route", "add", "203.0.113.0/24", "via", GATEWAY, "dev", "p1") == (
-        f"added 203.0.113.0/24 via {GATEWAY} dev p1\n"
+    assert command("route", "add", "100.64.7.0/24", "via", GATEWAY, "dev", "p1") == (
+        f"added 100.64.7.0/24 via {GATEWAY} dev p1\n"
     )
-    assert command("route", "get", "203.0.113.7") == f"203.0.113.7 via {GATEWAY} dev p1\n"
-    assert command.json("route", "get", "203.0.113.7")["port"] == "p1"
-    assert command("route", "delete", "203.0.113.0/24") == "deleted 203.0.113.0/24\n"
-    command("route", "add", "blackhole", "203.0.113.0/24", "metric", "9", "--preference", "3")
-    assert command("route", "get", "203.0.113.7") == "203.0.113.7 blackhole\n"
+    assert command("route", "get", "100.64.7.7") == f"100.64.7.7 via {GATEWAY} dev p1\n"
+    assert command.json("route", "get", "100.64.7.7")["port"] == "p1"
+    assert command("route", "delete", "100.64.7.0/24") == "deleted 100.64.7.0/24\n"
+    command("route", "add", "blackhole", "100.64.7.0/24", "metric", "9", "--preference", "3")
+    assert command("route", "get", "100.64.7.7") == "100.64.7.7 blackhole\n"
     assert command("route", "get", "9.9.9.9") == "9.9.9.9 none\n"
-    assert command("route", "delete", "203.0.113.0/24", "--metric", "9", "--json") == "{}\n"
+    assert command("route", "delete", "100.64.7.0/24", "--metric", "9", "--json") == "{}\n"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ BAD = {
     ),
     "only": (
         PORTS + "[router]\nnmae = 1",
-        ': router.nmae = 1: unknown key, expected name (did you mean "name"?)',
+        ': router.nmae = 1: unknown key, expected name or forwarding (did you mean "name"?)',
     ),
     "quoted": (PORTS + '["a b"]\n"c\\n" = 1', ': "a b": unknown key, expected router, fast_path'),
     "no to": (route('via = "10.0.0.2"'), f": route[1].to: required key is missing: {NETWORK}"),
@@ -390,4 +390,4 @@ def test_too_many_are_counted():
 def test_the_nearest_known_key_is_suggested():
     assert problems(port("mut = 20"))[0].endswith('(did you mean "mtu"?)')
     assert problems(PORTS + "[ports]\n")[0].endswith('(did you mean "port"?)')
-    assert problems(port("zzz = 20"))[0].endswith(" or ttl_threshold")
+    assert problems(port("zzz = 20"))[0].endswith(" or filter_default")

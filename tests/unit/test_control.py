@@ -9,7 +9,7 @@ import pytest
 
 import twinroute
 from tests.control_bed import GATEWAY, HOST, HOST_MAC, OTHER, OTHER_MAC, TABLES, Bed, bed, toml
-from twinroute.config import load_config
+from twinroute.config import build_config, load_config
 from twinroute.control_client import Refused
 from twinroute.control_methods import METHODS
 
@@ -94,7 +94,7 @@ def test_show_neighbors(r1: Bed):
 
 
 def test_show_counters_and_drops(r1: Bed):
-    r1.exchange(r1.frame(), r1.frame("203.0.113.1"), r1.frame(ttl=1))
+    r1.exchange(r1.frame(), r1.frame("100.64.7.1"), r1.frame(ttl=1))
     counters = r1.call("show.counters")
     assert (counters["forwarded"], counters["received"]) == (1, {"p0": 3, "p1": 0})
     assert counters["dropped"] == {"no_route": 1, "ttl_expired": 1}
@@ -107,6 +107,22 @@ def test_show_counters_and_drops(r1: Bed):
     fast, slow = (r1.call("show.counters", unit=unit) for unit in (0, 1))
     assert (fast["forwarded"], fast["dropped"]) == (1, {})
     assert (slow["generated"], slow["dropped"]) == (2, {"no_route": 1, "ttl_expired": 1})
+
+
+def test_show_filters(tmp_path: Path):
+    rule = {"action": "drop", "protocol": "udp", "destination": "198.18.0.0/15"}
+    with bed(tmp_path, build_config({**TABLES, "filter": [rule]})) as r1:
+        r1.exchange(r1.frame())
+        assert r1.call("show.filters") == {
+            "filters": [
+                {
+                    "action": "drop",
+                    "ports": ["p0", "p1"],
+                    "match": "udp from any to 198.18.0.0/15",
+                    "packets": 1,
+                }
+            ]
+        }
 
 
 def test_show_steps_and_units(r1: Bed):
@@ -128,23 +144,23 @@ def test_show_config(r1: Bed):
 
 
 def test_route_add_get_delete(r1: Bed):
-    r1.call("route.add", to="203.0.113.0/24", via=OTHER, preference=5)
-    assert r1.call("route.lookup", address="203.0.113.9") == {
+    r1.call("route.add", to="100.64.7.0/24", via=OTHER, preference=5)
+    assert r1.call("route.lookup", address="100.64.7.9") == {
         "kind": "via",
         "via": OTHER,
         "port": "p1",
         "paths": [{"via": OTHER, "port": "p1"}],
     }
     (row,) = routes(r1, source="api")
-    assert (row["to"], row["port"], row["preference"]) == ("203.0.113.0/24", "p1", 5)
-    assert r1.call("route.delete", to="203.0.113.0/24") == {}
-    assert r1.call("route.lookup", address="203.0.113.9")["kind"] == "none"
-    r1.call("route.add", to="203.0.113.0/24", kind="prohibit")
-    assert r1.call("route.lookup", address="203.0.113.9")["kind"] == "prohibit"
+    assert (row["to"], row["port"], row["preference"]) == ("100.64.7.0/24", "p1", 5)
+    assert r1.call("route.delete", to="100.64.7.0/24") == {}
+    assert r1.call("route.lookup", address="100.64.7.9")["kind"] == "none"
+    r1.call("route.add", to="100.64.7.0/24", kind="prohibit")
+    assert r1.call("route.lookup", address="100.64.7.9")["kind"] == "prohibit"
 
 
 def test_routes_with_metrics(r1: Bed):
-    to = "203.0.113.0/24"
+    to = "100.64.7.0/24"
     for metric, via in ((10, GATEWAY), (20, OTHER)):
         r1.call("route.add", to=to, via=via, metric=metric)
     shown = [(row["metric"], row["via"]) for row in routes(r1, source="api", all=True)]
@@ -153,7 +169,7 @@ def test_routes_with_metrics(r1: Bed):
         with pytest.raises(Refused, match=r"expected the metric of one: 10, 20$"):
             r1.call("route.delete", to=to, **wrong)
     assert r1.call("route.delete", to=to, metric=10) == {}
-    assert r1.call("route.lookup", address="203.0.113.9")["via"] == OTHER
+    assert r1.call("route.lookup", address="100.64.7.9")["via"] == OTHER
     assert r1.call("route.delete", to=to) == {}  # the only one left
     assert routes(r1, source="api") == []
 
@@ -173,8 +189,8 @@ def test_route_load_is_all_or_nothing(r1: Bed):
 
 def test_neighbor_add_and_delete(r1: Bed):
     r1.call("neighbor.add", port="p1", address=OTHER, mac=OTHER_MAC)
-    r1.call("route.add", to="203.0.113.0/24", via=OTHER)
-    r1.exchange(r1.frame("203.0.113.1"))
+    r1.call("route.add", to="100.64.7.0/24", via=OTHER)
+    r1.exchange(r1.frame("100.64.7.1"))
     (frame,) = r1.do(r1.bench.port("p1").received)
     assert frame.data[:6] == bytes.fromhex(OTHER_MAC.replace(":", ""))
     r1.call("neighbor.delete", port="p1", address=OTHER)
@@ -236,7 +252,12 @@ def test_config_reload(tmp_path: Path):
     file.write_text(toml())
     with bed(tmp_path, load_config(file)) as r1:
         nothing = {"routes_set": 0, "routes_deleted": 0, "neighbors_set": 0, "neighbors_deleted": 0}
-        assert r1.call("config.reload") == {**nothing, "ports": [], "settings": {}}
+        assert r1.call("config.reload") == {
+            **nothing,
+            "ports": [],
+            "filters": False,
+            "settings": {},
+        }
         r1.call("route.add", to="100.0.0.0/8", kind="blackhole")
         changed = TABLES | {
             "route": [{"to": "198.19.0.0/16", "via": OTHER}],
@@ -250,6 +271,7 @@ def test_config_reload(tmp_path: Path):
             "neighbors_set": 1,
             "neighbors_deleted": 2,
             "ports": [],
+            "filters": False,
             "settings": {"arp_retries": 7},
         }
         assert {row["to"] for row in routes(r1, source="config")} == {"198.19.0.0/16"}

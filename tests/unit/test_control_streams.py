@@ -96,7 +96,7 @@ def test_trace_tells_every_step(r1: Bed):
         stream = client.stream("trace", count=2, filter="ip")
         events = iter(stream)
         assert next(events) == {"tracing": 2}
-        r1.exchange(r1.frame(ident=1), r1.frame("203.0.113.1"), r1.frame(ident=3))
+        r1.exchange(r1.frame(ident=1), r1.frame("100.64.7.1"), r1.frame(ident=3))
         records = [record for event in events for record in event["records"]]
     assert stream.result == {"packets": 2, "lost": 0}
     steps = [(one["step"], one["verdict"]) for one in records if one["packet"] == 1]

@@ -44,6 +44,7 @@ FRAMES: dict[str, bytes | list[bytes]] = {
     "frame_short": transit()[:13],
     "not_for_us": p.ether(w.M2, w.h1, p.ipv4(w.H1, w.A1, UDP)),
     "ether_type": p.ether(w.M1, w.h1, bytes(46), 0x86DD),
+    "llc": p.ether(w.M1, w.h1, b"\x42\x42\x03" + bytes(35), 38),
     "ip_short": transit()[:33],
     "ip_checksum": transit(header_checksum=0x1234),
     "ip_version": transit(version=6),
@@ -193,6 +194,30 @@ def twin_full() -> Bench:
     return bench
 
 
+def _port(**keys: object) -> Bench:
+    w.exchange(bench := w.bed(port={w.P1: keys}), w.P1, [transit(src="198.19.0.9")])
+    return bench
+
+
+def urpf() -> Bench:
+    return _port(urpf="strict")
+
+
+def filtered() -> Bench:
+    return _port(filter_default="drop")
+
+
+def forwarding_off() -> Bench:
+    return _port(forwarding=False)
+
+
+def tiny_fragment() -> Bench:
+    rule = '[[filter]]\naction = "drop"\nprotocol = "tcp"\ndestination_port = 23'
+    bench = w.bed(routes=rule)
+    w.exchange(bench, w.P1, [transit(protocol=p.TCP, payload=bytes(8), fragment=p.MF)])
+    return bench
+
+
 def twin_frame() -> Bench:
     bench = w.bed()
     stack = bench.station("stack")
@@ -325,6 +350,10 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         multicast_path,
         ttl_threshold,
         multicast_copied,
+        urpf,
+        filtered,
+        tiny_fragment,
+        forwarding_off,
         twin_frame,
         twin_full,
         neighbor_failed,

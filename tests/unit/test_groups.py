@@ -127,7 +127,7 @@ def test_a_joined_group_reaches_the_twin(mac: str, ttl: int) -> None:
 def test_a_group_of_the_link(port: str, ports: str, group: str) -> None:
     """224.0.0.1 is joined always; by default what routing daemons need."""
     world = bed(ports=ports)
-    frame = packet(group, mac="01:00:5e:00:00:05", protocol=89, ttl=64, src="192.0.2.1")
+    frame = packet(group, mac="01:00:5e:00:00:05", protocol=89, ttl=64, src="192.88.99.1")
     joined = group == "224.0.0.1" or ports in ("", JOINED)
     assert send(world, frame, port=port) == (SILENCE, only(**{port: [frame] if joined else []}))
     assert dropped(world[0]) == ({} if joined else {"multicast": 1})

@@ -45,7 +45,7 @@ def to_router(destination: str, *, mac: str = w.M1, **fields: object) -> bytes:
 def test_the_twin_of_the_port_gets_what_is_for_the_router(port: str, destination: str) -> None:
     """Whichever port has the address; the frame as it came, its TTL untouched."""
     world = bed()
-    frame = p.ether(MAC[port], w.h1, p.ipv4("192.0.2.9", destination, UDP, ttl=1, tos=0xFF))
+    frame = p.ether(MAC[port], w.h1, p.ipv4("192.88.99.9", destination, UDP, ttl=1, tos=0xFF))
     assert deliver(world, frame, port) == only(**{port: [frame]})
     counters = world[0].only.counters()
     assert counters.sent_twin == {**dict.fromkeys(MAC, 0), port: 1}

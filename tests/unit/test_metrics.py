@@ -43,7 +43,7 @@ def test_a_scrape_tells_what_the_router_counts(r1: Bed, metrics: MetricsServer):
     before = scrape(metrics)
     assert before["twinroute_info", "sim", "r1", twinroute.__version__] == 1
     assert before["twinroute_port_receive_packets_total", "p0"] == 0
-    r1.exchange(r1.frame(), r1.frame(), r1.frame("203.0.113.1"))
+    r1.exchange(r1.frame(), r1.frame(), r1.frame("100.64.7.1"))
     after = scrape(metrics)
     for key, value in {
         ("port_receive_packets_total", "p0"): 3,

@@ -40,10 +40,10 @@ def completions(shell: Shell, text: str) -> list[str]:
 
 
 def test_a_session(shell: Shell, keyboard, capsys):
-    keyboard.send_text("route add blackhole 203.0.113.0/24\nroute get 203.0.113.1\n\nexit\n")
+    keyboard.send_text("route add blackhole 100.64.7.0/24\nroute get 100.64.7.1\n\nexit\n")
     assert shell.run() == 0
     out = capsys.readouterr().out
-    assert out == "added blackhole 203.0.113.0/24\n203.0.113.1 blackhole\n"
+    assert out == "added blackhole 100.64.7.0/24\n100.64.7.1 blackhole\n"
 
 
 def test_end_of_input_ends_it(shell: Shell, keyboard):
@@ -107,7 +107,7 @@ def test_a_router_that_goes_away_is_told(tmp_path: Path, keyboard, capsys):
         ("ro", ["route"]),
         ("route ", ["add", "delete", "get", "load"]),
         ("show routes --w", ["--within"]),
-        ("show routes --within 198", ["198.18.0.0/16"]),
+        ("show routes --within 198", ["198.18.0.0/16", "198.51.100.0/24"]),
         ("show routes --source k", ["kernel"]),
         ("route add ", ["blackhole", "prohibit", "unreachable"]),
         ("route add 1.0.0.0/8 ", ["dev", "metric", "mtu", "via"]),
@@ -117,7 +117,7 @@ def test_a_router_that_goes_away_is_told(tmp_path: Path, keyboard, capsys):
         ("route add 1.0.0.0/8 via x metric ", []),
         ("route add 1.0.0.0/8 via 10.0.1", [GATEWAY]),
         ("route add 1.0.0.0/8 via x dev ", ["p0", "p1"]),
-        ("route delete ", ["203.0.113.0/24"]),
+        ("route delete ", ["100.64.7.0/24"]),
         ("neighbor add ", ["p0", "p1"]),
         ("neighbor delete p0 ", [GATEWAY, HOST]),
         ("port ", ["down", "up"]),
@@ -132,7 +132,7 @@ def test_a_router_that_goes_away_is_told(tmp_path: Path, keyboard, capsys):
     ],
 )
 def test_completion(shell: Shell, r1: Bed, text: str, expected: list[str]):
-    r1.call("route.add", to="203.0.113.0/24", kind="prohibit")
+    r1.call("route.add", to="100.64.7.0/24", kind="prohibit")
     assert completions(shell, text) == sorted(expected)
 
 
@@ -140,7 +140,7 @@ def test_every_command_is_there(shell: Shell):
     words = command_words(shell._parser)
     assert ("show", "config") in words
     assert ("capture",) in words
-    assert len(words) == 19
+    assert len(words) == 20
     assert isinstance(shell._session.completer, RouterCompleter)
 
 
