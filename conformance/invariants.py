@@ -43,9 +43,11 @@ class Seen:
 
     @cached_property
     def icmp(self) -> bytes:
-        """The ICMP message, if the router itself made it, or nothing."""
+        """The ICMP message, if the router itself made it and it is no fragment, or nothing."""
         packet = self.originated
-        return packet[f.header_length(packet) :] if packet and packet[9] == f.ICMP else b""
+        if not packet or packet[9] != f.ICMP or int.from_bytes(packet[6:8], "big") & 0x3FFF:
+            return b""
+        return packet[f.header_length(packet) :]
 
     @cached_property
     def options(self) -> list[int]:
@@ -225,6 +227,14 @@ def no_network_redirect(seen: Seen) -> bool | None:
 def icmp_checksum(seen: Seen) -> bool | None:
     """The checksum of every ICMP message that the router makes is right."""
     return f.checksum(seen.icmp) == 0 if seen.icmp else None
+
+
+@invariant("RFC4884-4.6-2")
+def nothing_behind_the_quote(seen: Seen) -> bool | None:
+    """No ICMP error has more behind its quoted packet than that packet's octets."""
+    if not seen.icmp or seen.icmp[0] not in (3, 5, 11, 12):
+        return None
+    return len(seen.icmp) - 8 <= int.from_bytes(seen.icmp[10:12], "big")
 
 
 class Watch:

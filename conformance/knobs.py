@@ -35,6 +35,8 @@ KEYS: dict[str, str] = {
     "timestamp": "options.timestamp",
     "stream_id": "options.stream_id",
     "unknown_option": "options.unknown",
+    "reassembly_s": "slow_path.reassembly_s",
+    "redirects": "redirects",
 }
 
 
@@ -49,11 +51,18 @@ def _filter(document: Document, value: Any) -> None:
     document["filter"] = value
 
 
+def _route_mtu(document: Document, value: Any) -> None:
+    """MTUs of routes, by their destination."""
+    for to, mtu in value.items():
+        next(route for route in document["route"] if route["to"] == to)["mtu"] = mtu
+
+
 # Knobs that are more than one key: the function changes the document.
 SPECIAL: dict[str, Callable[[Document, Any], None]] = {
     "source_route": _source_route,
     "filter": _filter,
     "multicast_routes": lambda document, value: document.update(multicast_route=value),
+    "route_mtu": _route_mtu,
 }
 
 UNKNOWN = "unknown key"
