@@ -35,6 +35,13 @@ KEYS: dict[str, str] = {
     "timestamp": "options.timestamp",
     "stream_id": "options.stream_id",
     "unknown_option": "options.unknown",
+    "urpf": "urpf",
+    "filter_default": "filter_default",
+    "port_forwarding": "forwarding",
+    "forwarding": "router.forwarding",
+    "port_up": "up",
+    "hash_seed": "fast_path.hash_seed",
+    "martians_allowed": "martians.allow",
 }
 
 
@@ -66,12 +73,12 @@ def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
     """
     document: Document = {
         "slow_path": {"icmp_errors_per_s": 0},
-        "port": {port: _port(setup, port) for port in n.PORTS if setup.addresses.get(port)},
+        "port": {port: _port(setup, port) for port in setup.ports},
         "route": [_route(route) for route in setup.routes],
         "neighbor": [
             {"port": port, "address": address, "mac": mac}
-            for port in n.PORTS
-            if setup.addresses.get(port)
+            for port in setup.ports
+            if setup.addresses[port]
             for address, mac in setup.known(port).items()
         ],
         **(extra or {}),
@@ -90,11 +97,10 @@ def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
 
 
 def _port(setup: Setup, port: str) -> Document:
-    return {
-        "address": list(setup.addresses[port]),
-        "mac": n.MAC[port],
-        "mtu": setup.mtu_of(port),
-    }
+    table: Document = {"mac": n.MAC[port], "mtu": setup.mtu_of(port)}
+    if setup.addresses[port]:
+        table["address"] = list(setup.addresses[port])
+    return table
 
 
 def _route(route: Route) -> Document:
@@ -104,7 +110,7 @@ def _route(route: Route) -> Document:
     if route.port:
         table["port"] = route.port
     if route.metric is not None:
-        table["preference"] = route.metric
+        table["metric"] = route.metric
     return table
 
 
