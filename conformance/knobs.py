@@ -56,11 +56,18 @@ def _filter(document: Document, value: Any) -> None:
     document["filter"] = value
 
 
+def _reverse_path(document: Document, value: Any) -> None:
+    """The reverse path check of all ports."""
+    for port in document["port"].values():
+        port["urpf"] = value
+
+
 # Knobs that are more than one key: the function changes the document.
 SPECIAL: dict[str, Callable[[Document, Any], None]] = {
     "source_route": _source_route,
     "filter": _filter,
     "multicast_routes": lambda document, value: document.update(multicast_route=value),
+    "urpf": _reverse_path,
 }
 
 UNKNOWN = "unknown key"

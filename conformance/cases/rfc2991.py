@@ -48,8 +48,8 @@ def _flow(number: int, ident: int = 0x1234) -> bytes:
     sport, dport = 1024 + number, 80 + number % 5
     if number % 2:
         segment = tcp(src, dst, sport, dport)
-        return T(dst, src, protocol=TCP, payload=segment, ident=ident)
-    return T(dst, src, sport=sport, dport=dport, ident=ident)
+        return T(src, dst, protocol=TCP, payload=segment, ident=ident)
+    return T(src, dst, sport=sport, dport=dport, ident=ident)
 
 
 def _ways(
@@ -105,14 +105,14 @@ def fragments_go_with_their_flow(t: Testbed) -> None:
         src, dst = f"10.1.0.{sport % 32 + 2}", f"198.18.1.{sport % 29}"
         datagram = udp(src, dst, sport, 9, bytes(1192))
         packets = [
-            T(dst, src, payload=datagram[:400], fragment=MF, protocol=UDP),
-            T(dst, src, payload=datagram[400:800], fragment=MF | 50, protocol=UDP),
-            T(dst, src, payload=datagram[800:], fragment=100, protocol=UDP),
+            T(src, dst, payload=datagram[:400], fragment=MF, protocol=UDP),
+            T(src, dst, payload=datagram[400:800], fragment=MF | 50, protocol=UDP),
+            T(src, dst, payload=datagram[800:], fragment=100, protocol=UDP),
         ]
         used.add(_one_way(t, packets, f"UDP from port {sport}"))
         for ident in (0, sport):
-            asked = [echo_request(ident=ident, sequence=n) for n in range(4)]
-            packets = [T(dst, src, payload=one, protocol=ICMP) for one in asked]
+            asked = [echo_request(ident, n, bytes(32)) for n in range(4)]
+            packets = [T(src, dst, payload=one, protocol=ICMP) for one in asked]
             used.add(_one_way(t, packets, f"echo requests of ID {ident}"))
     t.check(used == {P2, P3}, "not all gateways are used")
 
@@ -135,7 +135,7 @@ def all_fragments_leave_by_one_port(t: Testbed) -> None:
     used = set()
     for number in range(100):
         src, dst = f"10.1.0.{number % 10 + 2}", f"198.18.2.{number}"
-        packet = T(dst, src, sport=3000 + number, data=bytes(LONG))
+        packet = T(src, dst, sport=3000 + number, data=bytes(LONG))
         assert len(ip_of(packet)) == 1420
         t.send(P1, packet)
         got = t.collect(count=3, note=f"flow {number}")
