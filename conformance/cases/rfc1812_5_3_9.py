@@ -222,11 +222,11 @@ def tiny_fragments(t: Testbed) -> None:
 
 @case("RFC3128-3-1")
 def the_three_fragments(t: Testbed) -> None:
-    """A harmless start, its first 8 octets once more but of a connection, and the rest."""
+    """A harmless start, 8 octets of it once more but of a connection, and the rest."""
     harmless = tcp(H1, A1, 1024, 80, data=bytes(16), flags=0x10)
     syn = tcp(H1, A1, 1024, 23, data=bytes(16), flags=2)
     _filter(t, SYN_RULE)
     for second, offset in ((syn[:8], 0), (syn[8:16], 8)):
-        first, last = _fragment(harmless[:16], 0), _fragment(syn[16:], 16, more=False)
+        first, last = _fragment(harmless[:24], 0), _fragment(syn[24:], 24, more=False)
         t.send(P1, first, _fragment(second, offset), last)
         t.expect(FWD(first), FWD(last), drop={"tiny_fragment": 1}, note=f"at {offset}")

@@ -103,7 +103,7 @@ def fragments_go_with_their_flow(t: Testbed) -> None:
     used = set()
     for sport in range(1024, 1056):
         src, dst = f"10.1.0.{sport % 32 + 2}", f"198.18.1.{sport % 29}"
-        datagram = udp(src, dst, sport, 9, bytes(1192))
+        datagram = udp(src, dst, sport, 9, bytes(i % 251 for i in range(1192)))
         packets = [
             T(src, dst, payload=datagram[:400], fragment=MF, protocol=UDP),
             T(src, dst, payload=datagram[400:800], fragment=MF | 50, protocol=UDP),
