@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""RFC 1812 3.3.6, 5.3.11, 5.3.12 and 10.2.1: ports that go down, do not forward, have no address."""
+"""RFC 1812 3.3.6, 5.3.11, 5.3.12, 10.2.1: ports down, not forwarding, or without an address."""
 
 from collections.abc import Callable
 
@@ -204,9 +204,7 @@ def a_port_without_an_address(t: Testbed) -> None:
 @case("RFC1812-10.2.1-4")
 def an_unconfigured_port_is_silent(t: Testbed) -> None:
     """Nothing leaves it whatever comes, no ARP either; what comes in is not forwarded."""
-    t.configure(
-        addresses={P1: ("10.1.0.1/24",), P2: ("10.2.0.1/24",), P3: ()}, routes=ROUTES[:1]
-    )
+    t.configure(addresses={P1: ("10.1.0.1/24",), P2: ("10.2.0.1/24",), P3: ()}, routes=ROUTES[:1])
     for dst in (B1, H3, G3, "10.3.0.255", U):
         packet = T(dst=dst)
         _sent(t, packet, ERR(packet, 3, 0), "no_route", dst)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""RFC 1812 5.3.9 and 5.2.7.1: the packet filter; RFC 1858, RFC 3128: fragments that get around it."""
+"""RFC 1812 5.3.9, 5.2.7.1: the packet filter; RFC 1858, 3128: fragments that get around it."""
 
 from collections.abc import Iterable
 from typing import Any

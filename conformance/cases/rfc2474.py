@@ -74,7 +74,7 @@ def _offered(loads: dict[int, int], steps: int) -> list[list[int]]:
     needs=("virtual-time",),
 )
 def network_control_is_preferred(t: Testbed) -> None:
-    """100 Mb/s of DSCP 0 and 10 Mb/s of DSCP 48 into 50 Mb/s: nothing of the latter is lost or late."""
+    """100 Mb/s of DSCP 0 and 10 of DSCP 48 into 50 Mb/s: of the latter nothing is lost or late."""
     for preferred in (0xC0, 0xE0):
         _slow(t, 50 * MBIT)
         left: dict[int, int] = {}  # the step in which a number left

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """RFC 5227 2.1: an address is probed before it is used, and then no more."""
 
+from itertools import pairwise
+
 from twinroute.conformance.kit import (
     ALONE,
     DROP,
@@ -39,7 +41,7 @@ def an_address_is_probed_before_use(t: Testbed) -> None:
     heard = _heard(t, 4.5, "probing")
     times = heard.get(PROBE[:42], [])
     t.check(len(times) == 3, f"{len(times)} probes")
-    gaps = [later - one for one, later in zip(times, times[1:], strict=False)]
+    gaps = [later - one for one, later in pairwise(times)]
     t.check(all(0.8 <= gap <= 2.2 for gap in gaps), f"probes {gaps} s apart")
     t.run(s=10)
     t.collect(within_ms=0)
