@@ -37,6 +37,13 @@ KEYS: dict[str, str] = {
     "unknown_option": "options.unknown",
     "reassembly_s": "slow_path.reassembly_s",
     "redirects": "redirects",
+    "urpf": "urpf",
+    "filter_default": "filter_default",
+    "port_forwarding": "forwarding",
+    "forwarding": "router.forwarding",
+    "port_up": "up",
+    "hash_seed": "fast_path.hash_seed",
+    "martians_allowed": "martians.allow",
 }
 
 
@@ -55,6 +62,10 @@ def _route_mtu(document: Document, value: Any) -> None:
     """MTUs of routes, by their destination."""
     for to, mtu in value.items():
         next(route for route in document["route"] if route["to"] == to)["mtu"] = mtu
+def _reverse_path(document: Document, value: Any) -> None:
+    """The reverse path check of all ports."""
+    for port in document["port"].values():
+        port["urpf"] = value
 
 
 # Knobs that are more than one key: the function changes the document.
@@ -63,6 +74,7 @@ SPECIAL: dict[str, Callable[[Document, Any], None]] = {
     "filter": _filter,
     "multicast_routes": lambda document, value: document.update(multicast_route=value),
     "route_mtu": _route_mtu,
+    "urpf": _reverse_path,
 }
 
 UNKNOWN = "unknown key"
@@ -75,12 +87,12 @@ def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
     """
     document: Document = {
         "slow_path": {"icmp_errors_per_s": 0},
-        "port": {port: _port(setup, port) for port in n.PORTS if setup.addresses.get(port)},
+        "port": {port: _port(setup, port) for port in setup.ports},
         "route": [_route(route) for route in setup.routes],
         "neighbor": [
             {"port": port, "address": address, "mac": mac}
-            for port in n.PORTS
-            if setup.addresses.get(port)
+            for port in setup.ports
+            if setup.addresses[port]
             for address, mac in setup.known(port).items()
         ],
         **(extra or {}),
@@ -99,11 +111,10 @@ def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
 
 
 def _port(setup: Setup, port: str) -> Document:
-    return {
-        "address": list(setup.addresses[port]),
-        "mac": n.MAC[port],
-        "mtu": setup.mtu_of(port),
-    }
+    table: Document = {"mac": n.MAC[port], "mtu": setup.mtu_of(port)}
+    if setup.addresses[port]:
+        table["address"] = list(setup.addresses[port])
+    return table
 
 
 def _route(route: Route) -> Document:
@@ -113,7 +124,7 @@ def _route(route: Route) -> Document:
     if route.port:
         table["port"] = route.port
     if route.metric is not None:
-        table["preference"] = route.metric
+        table["metric"] = route.metric
     return table
 
 

@@ -34,7 +34,8 @@ EVERYBODY = tuple(address for stations in n.STATIONS.values() for address in sta
 class Setup:
     """The test bed; the defaults are those of the matrix.
 
-    addresses: of a port, each with its prefix length; the first is the port's main one. loopback:
+    addresses: of a port, each with its prefix length; the first is the port's main one. A port that
+    is not named does not exist, one with () has no address. loopback:
     an address on no port, or "". routes: besides what addresses imply. unresolved: stations that
     the router does not know and that do not answer for themselves: the case plays them. neighbors:
     further ones that it knows, by port and address. twins: the host stack's side of the ports is
@@ -51,6 +52,11 @@ class Setup:
     neighbors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     twins: bool = True
     knobs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the ports that there are."""
+        return tuple(port for port in n.PORTS if port in self.addresses)
 
     def mtu_of(self, port: str) -> int:
         """Return the MTU of a port."""

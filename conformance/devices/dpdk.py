@@ -89,7 +89,7 @@ class DpdkDevice(Device):
     def _config(self, setup: Setup) -> Config:
         ports: dict[str, dict[str, Any]] = {}
         for port in n.PORTS:
-            if setup.addresses.get(port):
+            if port in setup.addresses:
                 ports[port] = {"device": self._devices[port], "twin_name": port}
                 if setup.twins and self._namespace:
                     ports[port] |= {"twin": True, "twin_netns": self._namespace.name}
@@ -168,7 +168,7 @@ class DpdkDevice(Device):
                     self._twins[one.place].send(one.data)
                 except OSError as error:
                     raise Missing(f"a frame the kernel does not send: {error}") from None
-            elif self._setup and self._setup.addresses.get(one.place):
+            elif self._setup and one.place in self._setup.addresses:
                 self._rings[one.place].inject(one.data)
             else:
                 raise Missing(f"no {one.place}")

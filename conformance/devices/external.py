@@ -55,7 +55,7 @@ class ExternalDevice(WireDevice):
     def open(self, setup: Setup) -> None:
         """Have the script set the router up. Raises Missing, DeviceError."""
         self.close()
-        wanted = [port for port in n.PORTS if setup.addresses.get(port)]
+        wanted = [port for port in n.PORTS if port in setup.addresses]
         missing = [port for port in wanted if port not in self._interfaces]
         needed = {route.port for route in setup.routes} | set(setup.mtu)
         if needed & set(missing):
@@ -78,7 +78,7 @@ class ExternalDevice(WireDevice):
                 "neighbors": setup.known(port),
             }
             for port in self._interfaces
-            if setup.addresses.get(port)
+            if port in setup.addresses
         }
         return {
             "ports": ports,

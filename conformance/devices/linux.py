@@ -120,7 +120,7 @@ class LinuxDevice(WireDevice):
         self.setup = setup
         sysctls = self._sysctls(setup)
         self._router = router = Namespace(f"router-{os.getpid()}")
-        ports = [port for port in n.PORTS if setup.addresses.get(port)]
+        ports = [port for port in n.PORTS if port in setup.addresses]
         for port in ports:
             self._tester.ip(
                 f"link add {port} type veth peer name {port} netns {router.name}",
@@ -166,7 +166,7 @@ class LinuxDevice(WireDevice):
         self.taps = {}
         if self._router is not None:
             for port in n.PORTS:
-                if self.setup.addresses.get(port):
+                if port in self.setup.addresses:
                     self._tester.ip(f"link delete {port}")
             self._router.close()
             self._router = None

@@ -38,7 +38,7 @@ class SimDevice(Device):
     def open(self, setup: Setup) -> None:
         """Make a world of one router, a station at each port, and one at each twin."""
         self.close()
-        ports = [port for port in n.PORTS if setup.addresses.get(port)]
+        ports = setup.ports
         config = sim_config(setup)
         bench = Bench.from_config(config, seed=self.seed, guard_tables=True)
         self._stations = {port: bench.port(port).station for port in ports}
@@ -135,5 +135,5 @@ class SimDevice(Device):
 
 def sim_config(setup: Setup) -> Config:
     """Return the configuration of a test bed, with its world."""
-    nic = {port: dict(NIC) for port in n.PORTS if setup.addresses.get(port)}
+    nic = {port: dict(NIC) for port in setup.ports}
     return our_config(setup, {"sim": {"neighbors": "silent", "buffers": BUFFERS, "port": nic}})

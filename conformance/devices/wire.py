@@ -48,7 +48,7 @@ class WireDevice(Device):
     def send(self, frames: Sequence[Sent], *, trace: bool = False) -> None:
         """Send frames by the interfaces."""
         for one in frames:
-            if one.place not in self.taps or not self.setup.addresses.get(one.place):
+            if one.place not in self.taps or one.place not in self.setup.addresses:
                 raise Missing(f"no {one.place}")
             try:
                 self.taps[one.place].send(_translate(one.data, self._to_real))
