@@ -11,6 +11,7 @@
 
 #define QUIET_US 60000000 // longer than any timer of the bed
 #define SHORT_US 100000
+#define SECOND_PS 1000000000000
 #define FRAME_BYTES 60
 #define NEIGHBORS_MAX 64
 #define LOST_GATEWAY 0x0a0300fd
@@ -87,9 +88,9 @@ void bed_check_quiet(struct bed *bed)
 	for (unsigned i = 0; i < BED_PORTS; i++)
 		tr_link_set_up(bed->world, bed->link[i], true);
 	bed_run_us(bed, QUIET_US);
-	// A gateway that does not answer is asked now and then, for ever: such a request may be out.
+	// A gateway that does not answer is asked for ever: such a request may be out.
 	if (tr_world_in_flight(bed->world) &&
-		tr_world_run(bed->world, tr_world_now_ps(bed->world) + 1000000000000, true) !=
+		tr_world_run(bed->world, tr_world_now_ps(bed->world) + SECOND_PS, true) !=
 			TR_RUN_IDLE)
 		bed_fail(bed, "packets are held when every timer has run out");
 	check_balance(bed);

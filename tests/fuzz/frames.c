@@ -5,7 +5,7 @@
 #include "input.h"
 #include <string.h>
 
-#define INPUTS_PER_BED 2000 // then the bed's clock is near its end
+#define INPUTS_PER_BED 500 // then what it never frees would show, too
 #define RECORDS_MAX 64
 
 static struct bed beds[BED_KINDS];

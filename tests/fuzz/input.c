@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads the records of an input, and mends frames (input.h).
+// Reads the records of an input, and mends the frames in them (input.h), so that what the fuzzer
+// makes of a header is judged for itself and not for its checksum.
 #include "input.h"
 #include "formats/checksum.h"
 #include "formats/ethernet.h"

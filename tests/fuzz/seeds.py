@@ -74,7 +74,11 @@ def seeds() -> dict[str, list[Record]]:
         ],
         "groups": [packet(GROUP), packet(GROUP, ttl=2), packet("10.3.0.255"), packet("10.4.0.3")],
         "back": [packet("198.24.0.1"), packet("10.1.0.9"), packet("198.24.0.1", ttl=1)],
-        "source": [packet(R1, options=option(131, R2, A1)), packet(R1, options=option(137, H2))],
+        "source": [
+            packet(R1, options=option(131, R2, A1)),
+            packet(R1, options=option(137, H2)),
+            packet(R1, options=option(131, R2)),
+        ],
         "record": [packet(A1, options=option(7, "0.0.0.0", "0.0.0.0")), packet(A1, options=stamp)],
         "reply": [
             packet(R1, options=option(7, "0.0.0.0"), **echo),
