@@ -2,7 +2,7 @@
 # Everything happens in .venv and build/. After `make build` the C files are compiled again, if
 # need be, whenever Python imports twinroute.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm conformance lint format build install clean FORCE
+.PHONY: help demo test fuzz test-vm conformance lint format build install clean FORCE
 
 # meson-python looks for meson and ninja in the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -24,6 +24,11 @@ test: $(editable) ## check everything: format, lint, types, all tests, also with
 	$(bin)/python -m pytest
 	.ci/sanitize
 	.ci/threads
+	.ci/fuzz
+
+fuzz: $(editable) ## fuzz the core for long, SECONDS=3600: out/fuzz
+	@.ci/install fuzz
+	.ci/fuzz $(or $(SECONDS),3600)
 
 test-vm: $(editable) ## test on real drivers in a virtual machine, with what that needs
 	@.ci/install vm

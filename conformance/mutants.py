@@ -20,7 +20,15 @@ from typing import Any
 from twinroute.errors import Failure, InputError
 
 FILES = Path(__file__).parent / "mutants"
-SOURCES = ("core", "sim_backend", "dpdk_backend", "conformance", "perf", "tests/threads")
+SOURCES = (
+    "core",
+    "sim_backend",
+    "dpdk_backend",
+    "conformance",
+    "perf",
+    "tests/fuzz",
+    "tests/threads",
+)
 TOP = ("meson.build", "meson.options", "pyproject.toml")
 DATA_FOLDERS = ("profiles", "examples")
 TIMEOUT_S = 120
