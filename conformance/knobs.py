@@ -62,6 +62,8 @@ def _route_mtu(document: Document, value: Any) -> None:
     """MTUs of routes, by their destination."""
     for to, mtu in value.items():
         next(route for route in document["route"] if route["to"] == to)["mtu"] = mtu
+
+
 def _reverse_path(document: Document, value: Any) -> None:
     """The reverse path check of all ports."""
     for port in document["port"].values():

@@ -32,7 +32,7 @@ from twinroute.conformance.kit import (
 
 Rule = dict[str, Any]
 UDP_9: Rule = {"protocol": "udp", "destination_port": 9}
-ONLY = {"filter_default.p1": "drop"}
+ONLY: dict[str, Any] = {"filter_default.p1": "drop"}
 EVERYWHERE = (*ROUTES, Route("0.0.0.0/1", G2), Route("128.0.0.0/1", G2))
 
 

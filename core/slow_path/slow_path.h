@@ -85,7 +85,7 @@ struct tr_control {
 	struct tr_settings settings;
 	uint64_t port_count;
 	struct tr_port_change *port; // in this memory, behind the neighbours
-	struct tr_rules *rules; // NULL: none; the message's until the slow path takes them
+	struct tr_rules *rules;      // NULL: none; the message's until the slow path takes them
 	uint64_t neighbor_count;
 	struct tr_neighbor_change *neighbor; // in this memory, behind the routes
 	uint64_t route_count;
