@@ -80,6 +80,19 @@ def test_neighbors_change_while_units_run(bed: RingBed, engine):
     assert "10.2.0.77" in {str(one.address) for one in engine.neighbors()}
 
 
+def test_filters_change_while_units_run(bed: RingBed, engine):
+    rule = '[[filter]]\naction = "drop"\nprotocol = "udp"\ndestination_port = {}\n'
+    engine.filters_set(w.bed_config(routes=rule.format(9) + rule.format(7)))
+    settled(engine)
+    assert bed.exchange(engine, w.P1, [DATAGRAM, PING])[w.P2] == []
+    assert [one.packets for one in engine.filters()] == [1, 0]
+    engine.filters_set(w.bed_config())
+    settled(engine)
+    assert bed.exchange(engine, w.P1, [DATAGRAM])[w.P2] == [p.forwarded(DATAGRAM, w.M2, w.g2)]
+    assert engine.filters() == []
+    assert engine.counters().dropped["filtered"] == 1
+
+
 def test_changes_of_all_kinds_are_one_swap(bed: RingBed, engine):
     """As many routes as the slow path takes in several turns, and a neighbour before them."""
     prefixes = (np.arange(50_000, dtype=np.uint32) << 8) + (100 << 24)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Threads under ThreadSanitizer: two fast-path units and the slow path forward without a pause
-// while a control thread churns routes, reads tables and counters and traces, for a thousand swaps
-// of the table. Every packet must come out, by a port and to a neighbour that one of the two tables
-// names; ThreadSanitizer ends the program at the first race.
+// while a control thread churns routes and filter rules, reads tables and counters and traces, for
+// a thousand swaps of the table. Every packet must come out, by a port and to a neighbour that one
+// of the two tables names; ThreadSanitizer ends the program at the first race.
 #include "lab.h"
 #include "backend.h"
 #include <pthread.h>
@@ -14,6 +14,7 @@
 #define UNITS 2
 #define PORTS 3
 #define SWAPS 1000
+#define RULES 16
 #define IN_FLIGHT_MAX 256     // less than any ring holds: a packet lost is the router's doing
 #define LAST_WAITS_MAX 100000 // for the last packets
 #define MOVING 0xc6120000     // 198.18.0.0/16, by port 1 or by port 2
@@ -120,7 +121,24 @@ static struct tr_route_change route(uint32_t prefix, uint8_t bits, unsigned port
 	};
 }
 
-static void post(struct tr_route_change *changes, uint64_t n)
+// Rules that drop nothing of the traffic; others each time, so that those before them are freed.
+static void make_rules(struct tr_rule *rules, unsigned round)
+{
+	for (unsigned i = 0; i < RULES; i++)
+		rules[i] = (struct tr_rule){
+			.ports = 1,
+			.source = 0x64400000 + (round * RULES + i) % 1024,
+			.source_mask = ~0u,
+			.protocol = TR_RULE_ANY,
+			.icmp_type = TR_RULE_ANY,
+			.action = i + 1 < RULES ? TR_RULE_DROP : TR_RULE_PERMIT,
+			.counter = (uint16_t)i,
+			.fresh = true,
+		};
+	rules[RULES - 1].source = rules[RULES - 1].source_mask = 0;
+}
+
+static void post(struct tr_route_change *changes, uint64_t n, const struct tr_rule *rules)
 {
 	struct tr_router *router = tr_engine_router(engine);
 	const char *what = "";
@@ -128,7 +146,13 @@ static void post(struct tr_route_change *changes, uint64_t n)
 
 	if (tr_routes_check(router, changes, n, &bad, &what))
 		fail(what);
-	while (tr_routes_post(router, changes, n) != 0)
+	while (tr_changes_post(router,
+		       &(struct tr_changes){
+			       .routes = changes,
+			       .route_count = n,
+			       .rules = rules,
+			       .rule_count = RULES,
+		       }) != 0)
 		breathe();
 }
 
@@ -162,6 +186,7 @@ static void read_everything(unsigned round)
 static void churn(void)
 {
 	struct tr_route_change changes[64];
+	struct tr_rule rules[RULES];
 	uint64_t before = generation();
 
 	for (unsigned round = 0; round < SWAPS; round++) {
@@ -169,7 +194,8 @@ static void churn(void)
 		for (unsigned i = 1; i < 64; i++)
 			changes[i] = route(0x64400000 + (round * 64 + i) % 2048 * 256, 24,
 				1 + i % 2, round % 4 < 3);
-		post(changes, 64);
+		make_rules(rules, round);
+		post(changes, 64, round % 3 ? rules : NULL);
 		for (uint64_t now; (now = generation()) <= before;)
 			breathe();
 		before = generation();
@@ -222,7 +248,8 @@ static void start_engine(struct tr_dpdk_config *settings)
 	}
 	tr_changes_post(tr_engine_router(engine),
 		&(struct tr_changes){.neighbors = neighbor, .neighbor_count = PORTS});
-	post((struct tr_route_change[]){route(MOVING, 16, 1, true), route(STILL, 16, 2, true)}, 2);
+	post((struct tr_route_change[]){route(MOVING, 16, 1, true), route(STILL, 16, 2, true)}, 2,
+		NULL);
 	if (tr_engine_start(engine, cpu, yields, error))
 		fail(error);
 	while (generation() == 0)

@@ -3,6 +3,7 @@
 without a test."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 
@@ -208,18 +209,6 @@ def _port(**keys: object) -> Bench:
     return bench
 
 
-def urpf() -> Bench:
-    return _port(urpf="strict")
-
-
-def filtered() -> Bench:
-    return _port(filter_default="drop")
-
-
-def forwarding_off() -> Bench:
-    return _port(forwarding=False)
-
-
 def tiny_fragment() -> Bench:
     rule = '[[filter]]\naction = "drop"\nprotocol = "tcp"\ndestination_port = 23'
     bench = w.bed(routes=rule)
@@ -324,10 +313,7 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         multicast_path,
         ttl_threshold,
         multicast_copied,
-        urpf,
-        filtered,
         tiny_fragment,
-        forwarding_off,
         twin_frame,
         twin_full,
         neighbor_failed,
@@ -347,6 +333,9 @@ SCRIPTS: dict[str, Callable[[], Bench]] = {
         no_buffer,
     )
 }
+SCRIPTS["urpf"] = partial(_port, urpf="strict")
+SCRIPTS["filtered"] = partial(_port, filter_default="drop")
+SCRIPTS["forwarding_off"] = partial(_port, forwarding=False)
 
 # What is answered or sent by the way, and so counts as well.
 BESIDES = {"neighbor_queue_full": {"arp_done"}, "neighbor_table_full": {"arp_done"}}

@@ -122,3 +122,58 @@ def test_a_packet_that_waited_is_checked_as_well() -> None:
     bench.port(w.P2).send(p.ether(w.M2, w.g2, p.arp(2, w.g2, w.G2, w.M2, w.R2), 0x0806))
     bench.run_until_idle()
     assert w.received(bench, w.P3) == []
+
+
+@pytest.mark.parametrize("closed", [w.P2, w.P3])
+def test_several_gateways_without_the_one_that_is_closed(closed: str) -> None:
+    """Flows go by what forwards."""
+    bench = w.bed(port={closed: OFF}, routes=w.GROUP)
+    frames = [frame(dst=w.C1, payload=p.udp(i, 9)) for i in range(40)]
+    out = w.exchange(bench, w.P1, frames)
+    open_port, mac, gateway = (w.P3, w.M3, w.g3) if closed == w.P2 else (w.P2, w.M2, w.g2)
+    assert out == {**SILENCE, open_port: [p.forwarded(one, mac, gateway) for one in frames]}
+
+
+# Copies of group packets would go to p2 and p3, and directed broadcasts are forwarded.
+GROUPS: dict[str, Any] = {"ports": w.GROUPS, "routes": w.MULTICAST_ROUTE}
+MULTICAST = p.ether("01:00:5e:01:01:01", w.h1, p.ipv4(w.H1, "239.1.1.1", UDP))
+
+
+def test_no_copies_for_groups_leave_by_such_a_port() -> None:
+    bench = w.bed(port={w.P2: OFF}, **GROUPS)
+    out = w.exchange(bench, w.P1, [MULTICAST, frame(dst="10.2.0.255"), frame(dst="10.3.0.255")])
+    assert (out[w.P1], out[w.P2], len(out[w.P3])) == ([], [], 2)
+    assert dropped(bench)["forwarding_off"] == 2
+
+
+def test_no_copies_for_groups_of_what_came_by_such_a_port() -> None:
+    """The router itself takes its part of them."""
+    bench = w.bed(port={w.P1: OFF}, **GROUPS)
+    twin = stack(bench, w.P1)
+    frames = [MULTICAST, frame(dst="10.1.0.255"), frame(dst="10.2.0.255")]
+    assert w.exchange(bench, w.P1, frames) == SILENCE
+    assert len(twin.received()) == 3
+
+
+def test_no_redirects_without_forwarding() -> None:
+    """RFC 1812 5.3.12.1."""
+    back = '[[route]]\nto = "198.21.0.0/16"\nvia = "10.1.0.254"\n'
+    one = frame(dst="198.21.0.1")
+    assert len(w.exchange(w.bed(routes=back), w.P1, [one])[w.P1]) == 2
+    for off in (
+        {"port": {w.P1: OFF}, "routes": back},
+        {"routes": back + "[router]\nforwarding = false"},
+    ):
+        assert w.exchange(w.bed(**off), w.P1, [one]) == SILENCE
+
+
+def test_nothing_is_said_about_options_of_others() -> None:
+    bench = w.bed(port={w.P1: OFF}, options={"record_route": "process"})
+    assert (
+        w.exchange(
+            bench, w.P1, [frame(options=b"\x07\x01"), frame(options=b"\x07\x07\x01\0\0\0\0")]
+        )
+        == SILENCE
+    )
+    assert dropped(bench) == {"forwarding_off": 2}
+    assert w.exchange(bench, w.P1, [frame()[:-1]]) == SILENCE

@@ -321,6 +321,14 @@ def test_so_is_a_host_without_an_address() -> None:
     assert dropped(bench) == {"filtered": 1}
 
 
+@pytest.mark.parametrize("fragment", [0, p.MF])
+@pytest.mark.parametrize("cut", [1, 20, 40])
+def test_a_truncated_packet_is_not_read_beyond_its_end(cut: int, fragment: int) -> None:
+    bench = w.bed(routes=rules('action = "reject"\nprotocol = "udp"\ndestination_port = 9'))
+    assert w.exchange(bench, w.P1, [frame(fragment=fragment)[:-cut]]) == SILENCE
+    assert dropped(bench) == {"ip_total_length": 1}
+
+
 def test_arp_is_not() -> None:
     bench = w.bed(port={w.P1: {"filter_default": "drop"}})
     ask = p.ether(p.BROADCAST, w.h1, p.arp(1, w.h1, w.H1, w.NO_MAC, w.R1), 0x0806)

@@ -153,6 +153,50 @@ def test_a_neighbour_need_not_be_known(resolved: bool) -> None:
     assert let_in(bench, "10.1.0.200")
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_truncated_packet_tells_nobody(mode: str) -> None:
+    """What would be looked at may be missing, so such a port answers none (RFC 1812 5.2.2)."""
+    bench = bed(mode)
+    cut = frame(w.U)[:-1]
+    assert w.exchange(bench, w.P1, [cut, frame(w.H1)[:-1]]) == SILENCE
+    assert dropped(bench) == {"ip_total_length": 2}
+
+
+# --- several gateways ---
+
+
+SHARED = '[[route]]\nto = "198.21.0.0/16"\nvia = ["{}", "{}"]\n'
+
+
+def test_any_of_several_gateways_will_do() -> None:
+    """RFC 3704 2.2: whichever of them a flow to the source would take."""
+    bench = bed("strict", SHARED.format(w.G1, w.G3))
+    assert [let_in(bench, f"198.21.0.{i}") for i in range(9)] == [True] * 9
+    bench = bed("strict", SHARED.format(w.G2, w.G3))
+    assert [let_in(bench, f"198.21.0.{i}") for i in range(9)] == [False] * 9
+    assert let_in(bed("loose", SHARED.format(w.G2, w.G3)), "198.21.0.9")
+
+
+def test_several_gateways_by_default() -> None:
+    route = '[[route]]\nto = "0.0.0.0/0"\nvia = ["{}", "{}"]\n'
+    assert let_in(bed("strict", route.format(w.G1, w.G3)), w.U)
+    assert not let_in(bed("strict", route.format(w.G2, w.G3)), w.U)
+    assert let_in(bed("loose", route.format(w.G2, w.G3)), w.U)
+    assert not let_in(bed("loose-no-default", route.format(w.G1, w.G3)), w.U)
+
+
+def test_one_of_several_gateways_of_an_alternative() -> None:
+    bench = bed("feasible")
+    bench.only.route_add("198.19.0.0/16", via=[w.G1, w.G2], preference=200)
+    bench.settle()
+    assert let_in(bench, BY_P3)
+    bench = bed("feasible", SHARED.format(w.G2, w.G3))
+    assert not let_in(bench, "198.21.0.9")
+    bench.only.route_add("198.21.0.0/16", via=w.G1, preference=200)
+    bench.settle()
+    assert let_in(bench, "198.21.0.9")
+
+
 # --- feasible paths -------------------------------------------------------------------------------
 
 
