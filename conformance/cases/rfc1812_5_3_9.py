@@ -32,14 +32,15 @@ from twinroute.conformance.kit import (
 
 Rule = dict[str, Any]
 UDP_9: Rule = {"protocol": "udp", "destination_port": 9}
-ONLY: dict[str, Any] = {"filter_default.p1": "drop"}
 EVERYWHERE = (*ROUTES, Route("0.0.0.0/1", G2), Route("128.0.0.0/1", G2))
 
 
-def _filter(t: Testbed, *rules: Rule, routes: tuple[Route, ...] = ROUTES, **knobs: Any) -> None:
-    """Set rules up on P1; what they let through of the goods comes in by P2 instead."""
+def _filter(
+    t: Testbed, *rules: Rule, routes: tuple[Route, ...] = ROUTES, default: str = "permit"
+) -> None:
+    """Set rules up on P1, and what becomes of what fits none."""
     named = [{"port": P1, **rule} for rule in rules]
-    t.configure(routes=routes, knobs={"filter": named, **knobs})
+    t.configure(routes=routes, knobs={"filter": named, "filter_default.p1": default})
     t.goods(P1, None)
 
 
@@ -77,7 +78,7 @@ def a_protocol_is_filtered(t: Testbed) -> None:
 def addresses_are_filtered(t: Testbed) -> None:
     """One source and one prefix of destinations are let through; or, without rules, everything."""
     permit = {"action": "permit", "source": "10.1.0.2/32", "destination": "198.18.0.0/24"}
-    _filter(t, permit, **ONLY)
+    _filter(t, permit, default="drop")
     others = [T("10.1.0.3"), T(dst="198.18.1.1"), T("10.1.0.3", "198.18.1.1")]
     _judge(t, [T(), T(dst="198.18.0.255")], others)
     t.reconfigure(knobs={"filter": []})
@@ -111,7 +112,7 @@ def lists_include_or_exclude(t: Testbed) -> None:
     listed = [{"destination": "198.18.0.0/24"}, {"destination": "198.18.7.0/24"}]
     inside = [T(dst="198.18.0.1"), T(dst="198.18.7.9")]
     outside = [T(dst="198.18.1.1"), T(dst="198.18.6.255"), T(dst="198.18.8.0")]
-    _filter(t, *({"action": "permit", **rule} for rule in listed), **ONLY)
+    _filter(t, *({"action": "permit", **rule} for rule in listed), default="drop")
     _judge(t, inside, outside, "include")
     _filter(t, *({"action": "drop", **rule} for rule in listed))
     _judge(t, outside, inside, "exclude")
