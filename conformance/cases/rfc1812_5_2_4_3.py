@@ -44,7 +44,7 @@ def the_longest_prefix_wins(t: Testbed) -> None:
             Route("10.144.2.5/32", G2),
             Route("0.0.0.0/0", G3),
         ),
-        knobs={f"port.{port}.redirects": False for port in (P1, P2, P3)},
+        knobs={f"redirects.{port}": False for port in (P1, P2, P3)},
     )
     ways = {"10.144.2.5": P2, "10.144.2.6": P1, "10.144.3.1": P3, "10.145.0.1": P2, "11.0.0.1": P3}
     ways |= {"10.0.0.0": P2, "10.255.255.255": P2, "9.255.255.255": P3, "11.0.0.0": P3}
@@ -230,7 +230,7 @@ def ten_thousand_prefixes(t: Testbed) -> None:
         )
 
     fill()
-    t.configure(routes=table(), knobs={"port.p1.redirects": False})
+    t.configure(routes=table(), knobs={"redirects.p1": False})
     t.goods(P1, T(dst=H2))
     _judge(t, rng, routes, "10,000 prefixes")
     for key in rng.sample(sorted(routes), PREFIXES // 2):

@@ -81,7 +81,7 @@ KNOBS: dict[str, Callable[[Any], dict[str, object]]] = {
 PORT_KNOBS: dict[str, Callable[[str, Any], dict[str, object]]] = {
     "urpf": lambda port, value: {f"net.ipv4.conf.{port}.rp_filter": URPF[value]},
     "redirects": lambda port, value: {f"net.ipv4.conf.{port}.send_redirects": int(value)},
-    "forwarding": lambda port, value: {f"net.ipv4.conf.{port}.forwarding": int(value)},
+    "port_forwarding": lambda port, value: {f"net.ipv4.conf.{port}.forwarding": int(value)},
 }
 
 
