@@ -89,7 +89,8 @@ def feasible_reverse_path(t: Testbed) -> None:
     )
     _judge(t, [BY_P3], [], "198.19.0.0/16 by either")
     packet = T(BY_P3, H1, port=P2)
-    t.goods(P2, T(H2, H1, port=P2))
+    good = T(H2, H1, port=P2)
+    t.goods(P2, good, FWD(good, P1))
     t.send(P2, packet)
     t.expect(DROP, drop="urpf", note="P2")
 
