@@ -208,13 +208,13 @@ def test_routes_that_change_while_the_link_is_down_count_afterwards() -> None:
     switch(bench, False)
     bench.only.route_delete("198.18.0.0/16")  # is of another source: stays
     bench.only.route_add("198.18.0.0/16", w.H2, preference=1)
-    bench.only.route_add("203.0.113.0/24", w.G2)
+    bench.only.route_add("100.0.113.0/24", w.G2)
     bench.settle()
     routes = {str(one.to): one.usable for one in bench.only.routes()}
-    assert (routes["203.0.113.0/24"], routes["198.19.0.0/16"]) == (False, True)
+    assert (routes["100.0.113.0/24"], routes["198.19.0.0/16"]) == (False, True)
     switch(bench, True)
-    out = w.exchange(bench, w.P1, [frame(), frame("203.0.113.9")])
-    assert out[w.P2] == [passed(mac=w.h2), passed("203.0.113.9")]
+    out = w.exchange(bench, w.P1, [frame(), frame("100.0.113.9")])
+    assert out[w.P2] == [passed(mac=w.h2), passed("100.0.113.9")]
     assert all(one.usable for one in bench.only.routes(all=True))
 
 
@@ -238,24 +238,24 @@ def test_a_route_without_a_gateway_needs_its_link(tmp_path: Path) -> None:
     """A `dev` route is as a subnet is; what answers behind it is learned and forgotten with it."""
     bench = half_known()
     routes = tmp_path / "routes"
-    routes.write_text("203.0.113.0/24 dev p2\n")
+    routes.write_text("100.0.113.0/24 dev p2\n")
     bench.only.routes_load(routes)
     bench.settle()
-    bench.port(w.P1).send(frame("203.0.113.9"))
+    bench.port(w.P1).send(frame("100.0.113.9"))
     bench.run(us=1)
-    assert w.received(bench, w.P2) == [asks(w.P2, "203.0.113.9")]
-    bench.port(w.P2).send(told(w.P2, w.h2, "203.0.113.9"))
+    assert w.received(bench, w.P2) == [asks(w.P2, "100.0.113.9")]
+    bench.port(w.P2).send(told(w.P2, w.h2, "100.0.113.9"))
     bench.run_until_idle()
-    sent = passed("203.0.113.9", mac=w.h2)
+    sent = passed("100.0.113.9", mac=w.h2)
     assert w.received(bench, w.P2)[1:] == [sent]
     switch(bench, False)
-    out = w.exchange(bench, w.P1, [frame("203.0.113.9")])
-    assert out[w.P1] == [error_to_h1(packet("203.0.113.9"), 3, 0)]
+    out = w.exchange(bench, w.P1, [frame("100.0.113.9")])
+    assert out[w.P1] == [error_to_h1(packet("100.0.113.9"), 3, 0)]
     switch(bench, True)
-    assert w.exchange(bench, w.P1, [frame("203.0.113.9")])[w.P2] == [sent]
-    bench.only.route_delete("203.0.113.0/24")
+    assert w.exchange(bench, w.P1, [frame("100.0.113.9")])[w.P2] == [sent]
+    bench.only.route_delete("100.0.113.0/24")
     bench.settle()
-    assert bench.only.lookup(["203.0.113.9"])[0].kind == "none"
+    assert bench.only.lookup(["100.0.113.9"])[0].kind == "none"
 
 
 def test_a_packet_takes_another_way_when_its_route_is_changed() -> None:

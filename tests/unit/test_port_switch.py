@@ -236,10 +236,10 @@ def test_a_route_by_a_port_without_an_address_is_not_used(tmp_path: Any) -> None
     """RFC 1812 10.2.1: it is not taken for an unnumbered one."""
     bench = bare()
     routes = tmp_path / "routes"
-    routes.write_text("203.0.113.0/24 dev p2\n")
+    routes.write_text("100.0.113.0/24 dev p2\n")
     bench.only.routes_load(routes)
     bench.settle()
-    out = w.exchange(bench, w.P1, [frame("203.0.113.9")])
+    out = w.exchange(bench, w.P1, [frame("100.0.113.9")])
     assert (out[w.P2], len(out[w.P3])) == ([], 1)
 
 
