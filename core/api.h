@@ -11,7 +11,8 @@
 struct tr_step_counters {
 	uint64_t calls;
 	uint64_t lanes;
-	uint64_t cycles;
+	uint64_t cycles;      // that it took for some of its lanes:
+	uint64_t timed_lanes; // the clock is not read in every burst
 };
 
 // Counters of one unit. Written by that unit only, readable at any time without stopping it.
@@ -162,6 +163,9 @@ int tr_port_state_read(const struct tr_router *router, uint16_t port, struct tr_
 // Sets usable[i] to whether row i needs no port, or can be used by its port as it is now. -ENOMEM.
 int tr_routes_usable(const struct tr_router *router, const struct tr_route *routes, uint64_t n,
 	bool *usable);
+
+// Whether this processor can run the variant of struct tr_config's `vector`.
+bool tr_vector_runs(const char *name);
 
 // The rules that the packet filter goes by, in order. Returns how many there are and copies at most
 // `room`. To be called while the slow path rests.

@@ -210,6 +210,7 @@ struct tr_config {
 	uint32_t fast_units;      // 1..TR_UNITS_MAX-1; the slow path is one unit more
 	uint32_t burst;           // packets a receive call takes at most, 1..TR_BATCH_MAX
 	uint32_t scatter;         // enum tr_scatter
+	char vector[16];          // variant of the fast path's inner loops; "": the fastest
 	bool rebatch;             // TR_SCATTER_SPLIT: refill split batches from later bursts
 	uint64_t rebatch_cycles;  // how long a split batch waits for more packets
 	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX

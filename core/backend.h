@@ -55,6 +55,9 @@ static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, u
 	struct pkt **pkts, unsigned n);
 static inline unsigned io_tx_burst(struct io_core *core, struct io_port *port, uint16_t queue,
 	struct pkt **pkts, unsigned n);
+// To be called before io_tx_burst() if any of the packets is shorter than 60 bytes: not every driver
+// fills such frames up, and what it fills them with might be anything.
+static inline void io_tx_fill(struct pkt **pkts, unsigned n);
 static inline unsigned io_twin_rx_burst(struct io_core *core, struct io_port *port,
 	struct pkt **pkts, unsigned n);
 static inline unsigned io_twin_tx_burst(struct io_core *core, struct io_port *port,
@@ -74,6 +77,8 @@ static inline unsigned io_ring_count(const struct io_ring *ring);
 // --- the clock, the only one in the core ---------------------------------------------------------
 static inline uint64_t io_cycles(const struct io_core *core);
 static inline uint64_t io_cycles_hz(const struct io_core *core);
+
+// IO_BURSTS_A_TIMING: in which part of the bursts the clock is read at each step.
 
 // --- cost and trace hooks: empty on DPDK ---------------------------------------------------------
 static inline void io_cost_step(struct io_core *core, unsigned step, unsigned lanes);

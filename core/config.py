@@ -31,6 +31,7 @@ FILE_BYTES_MAX = 64 << 20
 SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
+Vector = Literal["auto", "scalar", "avx512"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
 ReversePath = Literal["off", "strict", "feasible", "loose", "loose-no-default"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
@@ -61,13 +62,15 @@ class RouterTable(Table):
 class FastPath(Table):
     """`[fast_path]`: units, and how they batch. Times in µs.
 
-    hash_seed: decides which of several gateways a flow takes; by default a random one, and in the
-    simulator one that follows from its seed.
+    vector: variant of the inner loops, by default the fastest that the processor can run; packets
+    do not depend on it. hash_seed: decides which of several gateways a flow takes; by default a
+    random one, and in the simulator one that follows from its seed.
     """
 
     units: Annotated[int, integer(1, 16)] = 1
     burst: Annotated[int, integer(1, 512, "packets")] = 64
     scatter: Annotated[Scatter, choice("drop-out", "masks", "split")] = "drop-out"
+    vector: Annotated[Vector, choice("auto", "scalar", "avx512")] = "auto"
     rebatch: Annotated[bool, config_rules.FLAG] = False
     rebatch_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
     tx_buffer: Annotated[int, integer(1, 512, "packets")] = 64

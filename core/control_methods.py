@@ -121,7 +121,7 @@ class Session:
         units = []
         for state in self.controller.target.unit_states():
             counters = self._counters(state.index)
-            cycles = sum(step.cycles for step in counters.steps.values())
+            cycles = sum(step.all_cycles for step in counters.steps.values())
             work = {name: getattr(counters, name) for name in ("bursts", "forwarded", "swaps")}
             flushes = {"full": counters.flushes_full, "timeout": counters.flushes_timeout}
             units.append(asdict(state) | work | {"flushes": flushes, "step_cycles": cycles})

@@ -170,15 +170,13 @@ def drops(result: Object, console: Console) -> None:
 
 def steps(result: Object, console: Console) -> None:
     """Print show.steps: those that were called."""
-    table = numbers(
-        make_table("step", "calls", "packets", "cycles", "cycles/packet", "packets/call")
-    )
+    table = numbers(make_table("step", "calls", "packets", "cycles/packet", "packets/call"))
     for one in result["steps"]:
         if one["calls"]:
-            lanes = one["lanes"]
-            each = f"{one['cycles'] / lanes:.1f}" if lanes else "-"
-            batch = f"{lanes / one['calls']:.1f}"
-            counted = (_grouped(one[name]) for name in ("calls", "lanes", "cycles"))
+            timed = one["timed_lanes"]
+            each = f"{one['cycles'] / timed:.1f}" if timed else "-"
+            batch = f"{one['lanes'] / one['calls']:.1f}"
+            counted = (_grouped(one[name]) for name in ("calls", "lanes"))
             add_row(table, one["name"], *counted, each, batch)
     show(console, table)
 

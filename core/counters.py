@@ -11,11 +11,17 @@ from twinroute.native import Native
 
 @dataclass(frozen=True)
 class StepCounters:
-    """What a step has done."""
+    """What a step has done. The clock is read in some of the bursts only."""
 
     calls: int = 0
     lanes: int = 0  # live when it was called
-    cycles: int = 0
+    cycles: int = 0  # that it took for the timed ones
+    timed_lanes: int = 0
+
+    @property
+    def all_cycles(self) -> int:
+        """Cycles for all lanes, if the timed ones are like the others."""
+        return self.cycles * self.lanes // self.timed_lanes if self.timed_lanes else 0
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ def read_counters(native: Native, units: Sequence[Any], ports: Sequence[str]) ->
             sum(int(one.calls) for one in ones),
             sum(int(one.lanes) for one in ones),
             sum(int(one.cycles) for one in ones),
+            sum(int(one.timed_lanes) for one in ones),
         )
     return Counters(
         received=by_port("received"),

@@ -110,7 +110,10 @@ class RouterCollector(Collector):
         steps = {
             "calls": _counter("step_calls", "Calls of a step.", *labels),
             "lanes": _counter("step_packets", "Packets that a step was called with.", *labels),
-            "cycles": _counter("step_cycles", "Processor cycles in a step.", *labels),
+            "cycles": _counter("step_cycles", "Processor cycles of timed packets.", *labels),
+            "timed_lanes": _counter(
+                "step_timed_packets", "Packets whose cycles were counted.", *labels
+            ),
         }
         for index, unit in enumerate(units):
             for step, counted in unit.steps.items():

@@ -22,25 +22,37 @@ void tr_pipeline_default(struct tr_pipeline *pipeline, enum tr_scatter scatter)
 	};
 }
 
-void tr_step_end(struct tr_fast_unit *unit)
+static void end_at(struct tr_fast_unit *unit, uint64_t now)
 {
 	struct tr_stopwatch *watch = &unit->stopwatch;
 
 	if (!watch->runs)
 		return;
-	tr_count(&unit->counters.step[watch->step].cycles,
-		io_cycles(unit->core) - watch->since_cycles);
+	tr_count(&unit->counters.step[watch->step].cycles, now - watch->since_cycles);
 	watch->runs = false;
+}
+
+void tr_step_end(struct tr_fast_unit *unit)
+{
+	if (unit->stopwatch.runs)
+		end_at(unit, io_cycles(unit->core));
 }
 
 void tr_step_begin(struct tr_fast_unit *unit, unsigned step, unsigned lanes)
 {
 	struct tr_step_counters *counters = &unit->counters.step[step];
 
-	tr_step_end(unit);
-	unit->stopwatch = (struct tr_stopwatch){io_cycles(unit->core), step, true};
 	tr_count(&counters->calls, 1);
 	tr_count(&counters->lanes, lanes);
+	if (unit->stopwatch.times_burst) {
+		uint64_t now = io_cycles(unit->core);
+
+		end_at(unit, now);
+		unit->stopwatch.since_cycles = now;
+		unit->stopwatch.step = step;
+		unit->stopwatch.runs = true;
+		tr_count(&counters->timed_lanes, lanes);
+	}
 	io_cost_step(unit->core, step, lanes);
 }
 

@@ -7,6 +7,7 @@ from twinroute.config import Config, Port
 from twinroute.config_groups import fill_groups
 from twinroute.config_icmp import fill_icmp
 from twinroute.config_options import option_policies
+from twinroute.errors import InputError
 from twinroute.filters import fill_filters
 from twinroute.native import Native
 
@@ -29,6 +30,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.fast_units = fast.units
     out.burst = fast.burst
     out.scatter = getattr(native.lib, f"TR_SCATTER_{fast.scatter.upper().replace('-', '_')}")
+    out.vector = vector_name(native, fast.vector)
     out.rebatch = fast.rebatch
     out.rebatch_cycles = round(fast.rebatch_us * hz / 1_000_000)
     out.tx_buffer = fast.tx_buffer
@@ -40,6 +42,16 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.reassembly_fragments = slow.reassembly_fragments
     fill_filters(native, config, out)
     fill_live_settings(native, config, out)
+
+
+def vector_name(native: Native, vector: str) -> bytes:
+    """Return what the core calls a variant. Raises InputError if this processor cannot run it."""
+    name = b"" if vector == "auto" else vector.encode()
+    if not native.lib.tr_vector_runs(name):
+        raise InputError(
+            f'fast_path.vector = "{vector}": this processor cannot run that: "auto" expected'
+        )
+    return name
 
 
 def fill_live_settings(native: Native, config: Config, out: Any) -> None:

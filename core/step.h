@@ -16,15 +16,21 @@ struct pkt;
 // still on the fast path.
 struct tr_batch {
 	uint32_t lanes;
-	uint16_t port; // ingress port of every lane
-	uint16_t reserved;
+	uint16_t port;       // ingress port of every lane
+	uint16_t bytes_min;  // no lane's frame is shorter
+	bool checksums_good; // the NIC says so of every lane
+	uint8_t reserved;
 	uint64_t live[TR_LIVE_WORDS];
+	// Of live lanes, set by validate: a unicast frame with a source address and without IP options.
+	uint64_t plain[TR_LIVE_WORDS];
 	uint16_t verdict[TR_BATCH_MAX]; // 0, or why the lane left (reasons.h)
 	uint16_t bytes[TR_BATCH_MAX];   // frame length
 	uint8_t checksum[TR_BATCH_MAX]; // NIC's verdict, enum pkt_checksum
-	uint16_t hop[TR_BATCH_MAX];     // next-hop index, set by lookup
-	uint16_t egress[TR_BATCH_MAX];  // egress port, set by next_hop
-	uint8_t *frame[TR_BATCH_MAX];   // the Ethernet header
+	uint32_t source[TR_BATCH_MAX]; // IP addresses in host order, set by validate for live lanes
+	uint32_t destination[TR_BATCH_MAX];
+	uint16_t hop[TR_BATCH_MAX];    // next-hop index, set by lookup
+	uint16_t egress[TR_BATCH_MAX]; // egress port, set by next_hop
+	uint8_t *frame[TR_BATCH_MAX];  // the Ethernet header
 	struct pkt *pkt[TR_BATCH_MAX];
 };
 
@@ -37,6 +43,11 @@ static inline void tr_batch_leave(struct tr_batch *batch, unsigned lane, uint16_
 {
 	batch->live[lane / 64] &= ~(1ULL << (lane % 64));
 	batch->verdict[lane] = verdict;
+}
+
+static inline bool tr_is_live(const struct tr_batch *batch, unsigned lane)
+{
+	return batch->live[lane / 64] >> (lane % 64) & 1;
 }
 
 static inline unsigned tr_live_count(const struct tr_batch *batch)

@@ -5,6 +5,8 @@
 // An mbuf says by which ethdev it came. Packets made by the router say so instead, and
 // pkt_set_port() writes a router's port: both have the top bit set, which no ethdev has.
 #pragma once
+#include "formats/ethernet.h"
+
 #include <assert.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -14,7 +16,7 @@
 #include <string.h>
 
 #define PKT_ROUTER_PORT 0x8000
-#define FRAME_BYTES_MIN 60 // without FCS
+#define IO_BURSTS_A_TIMING 16 // a reading of the clock costs as much as a step over a few packets
 
 struct tr_trace;
 
@@ -197,17 +199,22 @@ static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, u
 	return n;
 }
 
-// Not every driver fills short frames, and what it fills them with might be anything.
+static inline void io_tx_fill(struct pkt **pkts, unsigned n)
+{
+	struct rte_mbuf **mbufs = (struct rte_mbuf **)pkts;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (mbufs[i]->data_len < ETHER_FRAME_BYTES_MIN)
+			tr_tx_pad(mbufs[i]);
+	}
+}
+
 static inline unsigned io_tx_burst(struct io_core *core, struct io_port *port, uint16_t queue,
 	struct pkt **pkts, unsigned n)
 {
 	struct rte_mbuf **mbufs = (struct rte_mbuf **)pkts;
 
 	(void)core;
-	for (unsigned i = 0; i < n; i++) {
-		if (unlikely(mbufs[i]->data_len < FRAME_BYTES_MIN))
-			tr_tx_pad(mbufs[i]);
-	}
 	if (likely(queue < port->shared_tx))
 		return rte_eth_tx_burst(port->ethdev, queue, mbufs, (uint16_t)n);
 	rte_spinlock_lock(&port->tx_lock);

@@ -23,7 +23,7 @@ unsigned tr_rx_whole(struct io_port *port, struct rte_mbuf **mbufs, unsigned n)
 // A buffer has room for it: the smallest is far larger.
 void tr_tx_pad(struct rte_mbuf *mbuf)
 {
-	uint16_t missing = FRAME_BYTES_MIN - mbuf->data_len;
+	uint16_t missing = ETHER_FRAME_BYTES_MIN - mbuf->data_len;
 	char *tail = rte_pktmbuf_append(mbuf, missing);
 
 	if (tail)

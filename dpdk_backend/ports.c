@@ -133,6 +133,19 @@ static int node_of(const struct tr_dpdk_port *port)
 	return rte_eth_dev_socket_id(port->io.ethdev);
 }
 
+// Packets that a port sends were received by any other. If all come from one pool, a driver may
+// give them back without looking at each: none is shared, none is in several buffers. The ports in
+// memory receive what the other side has made.
+static bool is_one_pool(const struct io_env *env)
+{
+	for (uint16_t i = 0; i < env->ports; i++) {
+		if (node_of(&env->port[i]) != node_of(&env->port[0]) ||
+			strcmp(env->port[i].info.driver_name, "net_ring") == 0)
+			return false;
+	}
+	return true;
+}
+
 static int configure(struct tr_dpdk_port *port, uint16_t fast_units)
 {
 	const struct rte_eth_dev_info *info = &port->info;
@@ -145,6 +158,8 @@ static int configure(struct tr_dpdk_port *port, uint16_t fast_units)
 	port->rx_offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	port->rss = fast_units > 1 ? info->flow_type_rss_offloads & RSS_WANTED : 0;
 	conf.rxmode.offloads = port->rx_offloads;
+	if (is_one_pool(port->env))
+		conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	if (port->rss) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = port->rss;

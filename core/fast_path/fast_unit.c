@@ -16,6 +16,9 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 	unit->port_count = config->ports;
 	unit->burst = config->burst;
 	unit->index = index;
+	unit->vector = tr_vector_find(config->vector);
+	if (!unit->vector)
+		return -ENOTSUP;
 	unit->rebatch_cycles = config->rebatch_cycles;
 	tr_redirect_copies_init(&unit->redirect_copies, config, env, io_cycles_hz(unit->core));
 	// In the slow path's own unit no packet waits for others to come.
@@ -73,6 +76,7 @@ unsigned tr_fast_receive(struct tr_fast_unit *unit)
 		if (n == 0)
 			continue;
 		uint32_t gate = tr_port_gate(&unit->port[port]);
+		unit->stopwatch.times_burst = unit->counters.bursts % IO_BURSTS_A_TIMING == 0;
 		tr_step_begin(unit, TR_STEP_RECEIVE, n);
 		tr_receive(unit, batch, port, n);
 		if (gate)

@@ -2,6 +2,7 @@
 // One fast-path unit: the state that its steps share. It owns all of it alone; what it reads of
 // others is immutable (ports, pipeline, published FIB) or comes through rings.
 #pragma once
+#include "fast_path/vector.h"
 #include "pipeline.h"
 #include "queues/command.h"
 #include "queues/distributor.h"
@@ -12,10 +13,12 @@
 
 struct tr_slow_path;
 
-// Which step the unit is in and since when: one reading of the clock a step.
+// Which step the unit is in and since when: one reading of the clock a step, and only in one of
+// IO_BURSTS_A_TIMING bursts.
 struct tr_stopwatch {
 	uint64_t since_cycles;
 	uint32_t step;
+	bool times_burst;
 	bool runs;
 };
 
@@ -34,6 +37,7 @@ struct tr_fast_unit {
 	const struct tr_fib *fib;     // published table; changed by command only
 	const struct tr_rules *rules; // of the packet filter; likewise
 	const struct tr_pipeline *pipeline;
+	const struct tr_vector_ops *vector;
 	const struct tr_port *port; // port_count
 	uint32_t port_count;
 	uint32_t burst;

@@ -7,11 +7,6 @@
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
 
-static const struct ipv4_header *ip_of(const struct tr_batch *batch, unsigned lane)
-{
-	return (const struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
-}
-
 // Takes a lane off that only the slow path can judge.
 static void leave_if_odd(struct tr_batch *batch, unsigned lane)
 {
@@ -28,55 +23,56 @@ static void leave_if_odd(struct tr_batch *batch, unsigned lane)
 
 // The routes tell whether a suspect may be a source. 0.0.0.0 may, of a host without an address.
 static void judge_suspects(const struct tr_fast_unit *unit, struct tr_batch *batch,
-	const uint16_t *suspect, unsigned n, bool port_checks)
+	const uint16_t *suspect, unsigned n)
 {
 	const struct tr_lpm *lpm = unit->fib->lpm;
 	uint32_t source[TR_BATCH_MAX];
 	uint16_t hop[TR_BATCH_MAX];
 
 	for (unsigned i = 0; i < n; i++)
-		source[i] = be32(ip_of(batch, suspect[i])->source_be);
+		source[i] = batch->source[suspect[i]];
 	lpm->ops->lookup(lpm, source, hop, n);
 	lpm->ops->touch(lpm, unit->core, source, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (source[i] && tr_is_no_source(unit->fib->hops[hop[i]].kind))
 			tr_batch_leave(batch, suspect[i], tr_drop_verdict(TR_DROP_MARTIAN_SOURCE));
-		else if (!port_checks)
-			leave_if_odd(batch, suspect[i]);
 	}
 }
 
-// The odd ones must pass the port's checks too before they leave.
-static void check_port(struct tr_fast_unit *unit, struct tr_batch *batch)
+// A source without a mark is innocent. Lanes that have left may look like suspects.
+static void end_martians(const struct tr_fast_unit *unit, struct tr_batch *batch)
 {
-	if (unit->port[batch->port].config->urpf != TR_URPF_OFF)
-		tr_urpf(unit, batch);
-	if (tr_rules_concern(unit->rules, batch->port))
-		tr_packet_filter(unit, batch);
+	const struct tr_suspects *suspects = unit->fib->suspects;
+	uint16_t suspect[TR_BATCH_MAX];
+	unsigned n = 0;
+
 	TR_FOR_EACH_LIVE (lane, batch)
-		leave_if_odd(batch, lane);
+		tr_suspects_touch(suspects, unit->core, batch->source[lane]);
+	for (unsigned first = 0; first < batch->lanes; first += 64) {
+		unsigned lanes = batch->lanes - first < 64 ? batch->lanes - first : 64;
+		uint64_t found =
+			unit->vector->find_suspects(suspects, &batch->source[first], lanes);
+
+		for (found &= batch->live[first / 64]; found; found &= found - 1)
+			suspect[n++] = (uint16_t)(first + (unsigned)__builtin_ctzll(found));
+	}
+	if (n)
+		judge_suspects(unit, batch, suspect, n);
 }
 
 void tr_filter(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
-	const struct tr_suspects *suspects = unit->fib->suspects;
-	bool port_checks = unit->port[batch->port].config->urpf != TR_URPF_OFF ||
-		tr_rules_concern(unit->rules, batch->port);
-	uint16_t suspect[TR_BATCH_MAX];
-	unsigned n = 0;
 
-	TR_FOR_EACH_LIVE (lane, batch) {
-		uint32_t source = be32(ip_of(batch, lane)->source_be);
+	end_martians(unit, batch);
+	if (unit->port[batch->port].config->urpf != TR_URPF_OFF)
+		tr_urpf(unit, batch);
+	if (tr_rules_concern(unit->rules, batch->port))
+		tr_packet_filter(unit, batch);
+	for (unsigned word = 0; word * 64 < batch->lanes; word++) {
+		uint64_t odd = batch->live[word] & ~batch->plain[word];
 
-		tr_suspects_touch(suspects, unit->core, source);
-		if (tr_is_suspect(suspects, source))
-			suspect[n++] = (uint16_t)lane;
-		else if (!port_checks)
-			leave_if_odd(batch, lane);
+		for (; odd; odd &= odd - 1)
+			leave_if_odd(batch, word * 64 + (unsigned)__builtin_ctzll(odd));
 	}
-	if (n)
-		judge_suspects(unit, batch, suspect, n, port_checks);
-	if (port_checks)
-		check_port(unit, batch);
 }

@@ -20,14 +20,18 @@ static uint16_t judge(const struct tr_next_hop *hop, const struct ipv4_header *i
 	return TR_VERDICT_LIVE;
 }
 
+static struct ipv4_header *ip_of(const struct tr_batch *batch, unsigned lane)
+{
+	return (struct ipv4_header *)(batch->frame[lane] + ETHER_HEADER_BYTES);
+}
+
 // The next hop of several that the lane's flow takes (RFC 2991).
 static const struct tr_next_hop *choose(struct tr_fast_unit *unit, struct tr_batch *batch,
 	unsigned lane)
 {
 	const struct tr_fib *fib = unit->fib;
 	const struct tr_next_hop *group = &fib->hops[batch->hop[lane]];
-	const uint8_t *ip = batch->frame[lane] + ETHER_HEADER_BYTES;
-	uint64_t flow = tr_flow_hash(&fib->flow, (const struct ipv4_header *)ip);
+	uint64_t flow = tr_flow_hash(&fib->flow, ip_of(batch, lane));
 	const struct tr_next_hop *hop;
 
 	io_cost_touch(unit->core, &fib->hops[group->list], sizeof(*hop));
@@ -35,6 +39,24 @@ static const struct tr_next_hop *choose(struct tr_fast_unit *unit, struct tr_bat
 	hop = &fib->hops[batch->hop[lane]];
 	io_cost_touch(unit->core, hop, sizeof(*hop));
 	return hop;
+}
+
+// A lane that is not as most are: of several next hops one takes it, or it leaves.
+static void choose_or_leave(struct tr_fast_unit *unit, struct tr_batch *batch, unsigned lane)
+{
+	const struct tr_next_hop *hop = &unit->fib->hops[batch->hop[lane]];
+	uint16_t verdict;
+
+	if (hop->verdict == TR_VERDICT_GROUP)
+		hop = choose(unit, batch, lane);
+	verdict = judge(hop, ip_of(batch, lane), batch->bytes[lane]);
+	if (verdict != TR_VERDICT_LIVE) {
+		tr_batch_leave(batch, lane, verdict);
+		return;
+	}
+	memcpy(batch->frame[lane], hop->macs, sizeof(hop->macs));
+	checksum_lower_ttl(&ip_of(batch, lane)->ttl);
+	batch->egress[lane] = hop->port;
 }
 
 // RFC 1812 5.3.11: a port that does not forward takes what is for the router, and nothing else.
@@ -53,27 +75,12 @@ void tr_next_hop(void *state, struct tr_batch *batch)
 
 	if (unit->port[batch->port].config->forwarding_off)
 		keep_own(unit, batch);
-	TR_FOR_EACH_LIVE (lane, batch) {
-		const struct tr_next_hop *hop = &hops[batch->hop[lane]];
-		uint8_t *frame = batch->frame[lane];
-		struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);
-		uint16_t verdict;
+	TR_FOR_EACH_LIVE (lane, batch)
+		io_cost_touch(unit->core, &hops[batch->hop[lane]], sizeof(*hops));
+	for (unsigned word = 0; word * 64 < batch->lanes; word++) {
+		uint64_t odd = batch->live[word] & ~unit->vector->forward(batch, word * 64, hops);
 
-		io_cost_touch(unit->core, hop, sizeof(*hop));
-		verdict = judge(hop, ip, batch->bytes[lane]);
-		if (verdict != TR_VERDICT_LIVE) {
-			if (verdict == TR_VERDICT_GROUP) {
-				hop = choose(unit, batch, lane);
-				verdict = judge(hop, ip, batch->bytes[lane]);
-			}
-			if (verdict != TR_VERDICT_LIVE) {
-				tr_batch_leave(batch, lane, verdict);
-				continue;
-			}
-		}
-		memcpy(frame, hop->macs, sizeof(hop->macs));
-		ip->ttl--;
-		ip->checksum_be = checksum_ttl_decrement(ip->checksum_be); // RFC 1624
-		batch->egress[lane] = hop->port;
+		for (; odd; odd &= odd - 1)
+			choose_or_leave(unit, batch, word * 64 + (unsigned)__builtin_ctzll(odd));
 	}
 }

@@ -4,6 +4,8 @@
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
 
+#include <string.h>
+
 // Sets the first n bits of the mask.
 static void all_live(struct tr_batch *batch, unsigned n)
 {
@@ -16,19 +18,25 @@ static void all_live(struct tr_batch *batch, unsigned n)
 void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port, unsigned n)
 {
 	uint64_t bytes = 0;
+	uint16_t bytes_min = UINT16_MAX;
+	bool checksums_good = true;
 
 	batch->lanes = n;
 	batch->port = port;
 	all_live(batch, n);
+	memset(batch->verdict, TR_VERDICT_LIVE, n * sizeof(batch->verdict[0]));
 	for (unsigned lane = 0; lane < n; lane++) {
 		struct pkt *pkt = batch->pkt[lane];
 		batch->frame[lane] = pkt_data(pkt);
 		batch->bytes[lane] = (uint16_t)pkt_bytes(pkt);
 		batch->checksum[lane] = pkt_checksum(pkt);
-		batch->verdict[lane] = TR_VERDICT_LIVE;
 		bytes += batch->bytes[lane];
+		bytes_min = batch->bytes[lane] < bytes_min ? batch->bytes[lane] : bytes_min;
+		checksums_good &= batch->checksum[lane] == PKT_CHECKSUM_GOOD;
 		io_cost_touch(unit->core, batch->frame[lane], 64);
 	}
+	batch->bytes_min = bytes_min;
+	batch->checksums_good = checksums_good;
 	tr_count(&unit->counters.received[port], n);
 	tr_count(&unit->counters.received_bytes[port], bytes);
 	tr_count(&unit->counters.bursts, 1);

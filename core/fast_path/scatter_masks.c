@@ -14,7 +14,7 @@ void tr_scatter_masks(struct tr_fast_unit *unit, struct tr_batch *batch)
 
 	out->count = 0;
 	for (unsigned lane = 0; lane < batch->lanes; lane++) {
-		if (batch->live[lane / 64] >> (lane % 64) & 1)
+		if (tr_is_live(batch, lane))
 			continue;
 		out->verdict[out->count] = batch->verdict[lane];
 		out->pkt[out->count++] = batch->pkt[lane];

@@ -13,10 +13,14 @@ static void copy_lane(struct tr_batch *to, unsigned to_lane, const struct tr_bat
 	to->verdict[to_lane] = from->verdict[lane];
 	to->bytes[to_lane] = from->bytes[lane];
 	to->checksum[to_lane] = from->checksum[lane];
+	to->source[to_lane] = from->source[lane];
+	to->destination[to_lane] = from->destination[lane];
 	to->hop[to_lane] = from->hop[lane];
 	to->egress[to_lane] = from->egress[lane];
 	to->frame[to_lane] = from->frame[lane];
 	to->pkt[to_lane] = from->pkt[lane];
+	to->plain[to_lane / 64] &= ~(1ULL << (to_lane % 64));
+	to->plain[to_lane / 64] |= (from->plain[lane / 64] >> (lane % 64) & 1) << (to_lane % 64);
 }
 
 static void set_dense(struct tr_batch *batch, unsigned lanes)
@@ -35,7 +39,7 @@ static bool split(struct tr_fast_unit *unit, struct tr_batch *batch)
 
 	out->count = 0;
 	for (unsigned lane = 0; lane < batch->lanes; lane++) {
-		if (batch->live[lane / 64] >> (lane % 64) & 1) {
+		if (tr_is_live(batch, lane)) {
 			if (kept != lane)
 				copy_lane(batch, kept, batch, lane);
 			kept++;
@@ -57,6 +61,8 @@ static unsigned append(struct tr_batch *to, const struct tr_batch *from, unsigne
 {
 	unsigned lanes = to->lanes;
 
+	to->checksums_good = false; // said of a burst, as is its shortest frame
+	to->bytes_min = 0;
 	while (first < from->lanes && lanes < most)
 		copy_lane(to, lanes++, from, first++);
 	set_dense(to, lanes);

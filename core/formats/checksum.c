@@ -24,5 +24,5 @@ uint16_t tr_checksum(const void *data, uint32_t bytes)
 
 uint16_t tr_checksum_ttl_decrement(uint16_t checksum_be)
 {
-	return checksum_ttl_decrement(checksum_be);
+	return (uint16_t)(checksum_ttl_lowered((uint32_t)checksum_be << 16 | 64) >> 16);
 }

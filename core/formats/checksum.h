@@ -27,15 +27,22 @@ static inline uint16_t checksum_sum_header20(const void *header)
 	return checksum_fold(sum);
 }
 
-// The checksum after the TTL has been lowered by one. TTL is the high byte of its 16-bit word m, so
-// HC' = ~(~HC + ~m + m') = ~(~HC - 0x0100) in one's complement, which never yields 0xffff where
-// 0x0000 is right (RFC 1624 section 3).
-static inline uint16_t checksum_ttl_decrement(uint16_t checksum_be)
+// TTL, protocol and checksum are one word of 4 bytes: the word after the TTL, which is not 0, has
+// been lowered by one. TTL is the high byte of its 16-bit word m, so HC' = ~(~HC + ~m + m') = HC +
+// 0x0100 in one's complement, and 0x0000 instead of 0xffff (RFC 1624 section 3). In the memory's
+// order 0x0100 is 1, and a carry comes out of 0xfffe and 0xffff.
+static inline uint32_t checksum_ttl_lowered(uint32_t word)
 {
-	uint32_t sum = (uint16_t)~be16(checksum_be) + (uint32_t)(uint16_t)~0x0100;
+	return word - 1 + 0x10000 + ((uint32_t)(word >= 0xfffe0000) << 16);
+}
 
-	sum = (sum & 0xffff) + (sum >> 16);
-	return be16((uint16_t)~sum);
+static inline void checksum_lower_ttl(uint8_t *ttl)
+{
+	uint32_t word;
+
+	memcpy(&word, ttl, sizeof(word));
+	word = checksum_ttl_lowered(word);
+	memcpy(ttl, &word, sizeof(word));
 }
 
 // Checksum of any bytes, wire order, 0 where the covered bytes hold a right one.

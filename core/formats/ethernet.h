@@ -9,6 +9,7 @@
 
 #define ETHER_ADDRESS_BYTES 6
 #define ETHER_HEADER_BYTES 14
+#define ETHER_FRAME_BYTES_MIN 60 // IEEE 802.3, without FCS
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_ARP 0x0806
 #define ETHER_LENGTH_MAX 1500 // IEEE 802.3: up to it the type field is a length

@@ -110,17 +110,18 @@ static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 	struct tr_counters *counters = distributor->counters;
 	uint32_t n = queue->count;
-	uint64_t bytes = 0;
+	uint64_t bytes_left = 0;
 	uint32_t taken;
 
-	for (uint32_t i = 0; i < n; i++)
-		bytes += pkt_bytes(queue->pkt[i]);
+	if (queue->has_short)
+		io_tx_fill(queue->pkt, n);
 	taken = io_tx_burst(distributor->core, distributor->ports[port].io, distributor->tx_queue,
 		queue->pkt, n);
 	for (uint32_t i = taken; i < n; i++)
-		bytes -= pkt_bytes(queue->pkt[i]);
+		bytes_left += pkt_bytes(queue->pkt[i]);
 	tr_count(&counters->sent[port], taken);
-	tr_count(&counters->sent_bytes[port], bytes);
+	tr_count(&counters->sent_bytes[port], queue->bytes - bytes_left);
+	queue->bytes = bytes_left;
 	queue->count = n - taken;
 	return taken;
 }
@@ -139,6 +140,8 @@ static void keep(struct tr_distributor *distributor, struct tr_distributor_queue
 		sort(queue);
 	while (kept < left && kept < KEPT_MAX && queue->precedence[kept])
 		kept++;
+	for (uint32_t i = kept; i < left; i++)
+		queue->bytes -= pkt_bytes(queue->pkt[i]);
 	drop(distributor, queue->pkt + kept, left - kept, TR_DROP_TX_FULL);
 	queue->count = queue->kept = kept;
 	queue->full = distributor->size;
@@ -174,21 +177,50 @@ static unsigned flush(struct tr_distributor *distributor, uint32_t port)
 		return n - queue->count;
 	}
 	queue->is_congested = false;
+	queue->has_short = false;
+	queue->bytes = 0;
 	queue->kept = 0;
 	queue->full = distributor->size;
 	return n;
 }
 
-void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *pkt)
+static void append(struct tr_distributor_queue *queue, struct pkt *const *pkt,
+	const uint16_t *bytes, uint32_t n)
+{
+	uint32_t sum = 0;
+	uint16_t shortest = UINT16_MAX;
+
+	memcpy(&queue->pkt[queue->count], pkt, n * sizeof(pkt[0]));
+	for (uint32_t i = 0; i < n; i++) {
+		sum += bytes[i];
+		shortest = bytes[i] < shortest ? bytes[i] : shortest;
+	}
+	queue->count += n;
+	queue->bytes += sum;
+	queue->has_short |= shortest < ETHER_FRAME_BYTES_MIN;
+}
+
+void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *const *pkt,
+	const uint16_t *bytes, uint32_t n)
 {
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 
-	if (queue->count == 0)
-		queue->due_cycles = io_cycles(distributor->core) + distributor->flush_cycles;
-	queue->pkt[queue->count++] = pkt;
-	if (queue->count >= queue->full) {
-		tr_count(&distributor->counters->flushes_full, 1);
-		flush(distributor, port);
+	while (n) {
+		uint32_t room = queue->full - queue->count;
+		uint32_t now = n < room ? n : room;
+		bool is_first = queue->count == 0;
+
+		append(queue, pkt, bytes, now);
+		if (now == room) {
+			tr_count(&distributor->counters->flushes_full, 1);
+			flush(distributor, port);
+		} else if (is_first) {
+			queue->due_cycles =
+				io_cycles(distributor->core) + distributor->flush_cycles;
+		}
+		pkt += now;
+		bytes += now;
+		n -= now;
 	}
 }
 

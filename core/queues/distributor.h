@@ -12,6 +12,8 @@ struct tr_distributor_queue {
 	uint32_t full;       // sent at once when it holds so many
 	uint32_t kept;       // of them, from the front: were offered before; in order of precedence
 	bool is_congested;   // the port did not take all that it was offered last
+	bool has_short;      // at least one is shorter than ETHER_FRAME_BYTES_MIN
+	uint64_t bytes;      // of all of them
 	uint64_t due_cycles; // when it is sent though it is not full
 	uint64_t retry_cycles;            // congested: how long until the next offer
 	uint8_t precedence[TR_BATCH_MAX]; // of those kept
@@ -37,8 +39,9 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 	struct tr_counters *counters);
 // Frees what is still held as well.
 void tr_distributor_fini(struct tr_distributor *distributor);
-// Takes the packet; sends the port's buffer when that fills it.
-void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *pkt);
+// Takes n packets of these lengths; sends the port's buffer whenever that fills it.
+void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *const *pkt,
+	const uint16_t *bytes, uint32_t n);
 // Sends the buffers whose time has come, or all but those of congested ports whose time has not.
 // Returns the number of packets that left them, by the port or for ever.
 unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now);

@@ -5,6 +5,7 @@
 // received, so an ICMP error quotes it unaltered, and a packet that waits for a neighbour can be
 // routed anew when the answer comes. That needs one order: next hop, TTL, MTU, neighbour; then the
 // options get what they ask for, the TTL goes down, and the packet is sent or cut.
+#include "formats/checksum.h"
 #include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
@@ -114,7 +115,7 @@ void tr_slow_forward(struct tr_slow_path *slow, struct pkt *pkt, const struct tr
 	}
 	tr_slow_redirect(slow, pkt, hop);
 	tr_options_record(slow, slow_ip(pkt), hop->port, neighbor);
-	slow_lower_ttl(slow_ip(pkt));
+	checksum_lower_ttl(&slow_ip(pkt)->ttl);
 	tr_count(&slow->counters.forwarded, 1);
 	send_on(slow, pkt, hop, mac);
 }

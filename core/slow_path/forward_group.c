@@ -3,6 +3,7 @@
 // multicasts (multicast.c). It needs no neighbour, since the link's own groups take the packet, and
 // nobody is told of what goes wrong (RFC 1812 4.3.2.7).
 #include "queues/count.h"
+#include "formats/checksum.h"
 #include "slow_path/slow_path.h"
 
 struct pkt *tr_slow_copy(struct tr_slow_path *slow, const struct pkt *pkt)
@@ -45,7 +46,7 @@ void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t 
 		tr_slow_drop(slow, pkt, TR_DROP_FRAGMENTATION_NEEDED);
 		return;
 	}
-	slow_lower_ttl(ip);
+	checksum_lower_ttl(&ip->ttl);
 	tr_count(&slow->counters.forwarded, 1);
 	if (too_long)
 		tr_slow_fragment(slow, pkt, &hop, mac);

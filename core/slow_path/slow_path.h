@@ -199,12 +199,6 @@ void tr_slow_rules_free(struct tr_slow_path *slow);
 uint32_t tr_slow_source(const struct tr_slow_path *slow, uint16_t port, uint32_t peer);
 bool tr_slow_is_own(const struct tr_slow_path *slow, uint32_t address);
 
-static inline void slow_lower_ttl(struct ipv4_header *ip)
-{
-	ip->ttl--;
-	ip->checksum_be = checksum_ttl_decrement(ip->checksum_be);
-}
-
 static inline struct ipv4_header *slow_ip(const struct pkt *pkt)
 {
 	return (struct ipv4_header *)(pkt_data(pkt) + ETHER_HEADER_BYTES);

@@ -33,11 +33,12 @@ void tr_slow_drop(struct tr_slow_path *slow, struct pkt *pkt, enum tr_drop reaso
 
 void tr_slow_transmit(struct tr_slow_path *slow, struct pkt *pkt, uint16_t port)
 {
+	uint16_t bytes = (uint16_t)pkt_bytes(pkt);
 	uint16_t before;
 
 	assert(port < slow->config->ports);
 	before = tr_slow_enter(slow, pkt, TR_STEP_SLOW_TRANSMIT, TR_VERDICT_DONE);
-	tr_distributor_send(&slow->distributor, port, pkt);
+	tr_distributor_send(&slow->distributor, port, &pkt, &bytes, 1);
 	tr_slow_leave(slow, before);
 }
 

@@ -9,6 +9,8 @@
 
 #define TR_SUSPECT_BLOCKS 65536 // by the first 16 bits of an address
 #define TR_SUSPECT_HOSTS 8192   // by a hash of the whole of it
+#define TR_SUSPECT_HASH 0x9e3779b1u
+#define TR_SUSPECT_HASH_SHIFT 19 // leaves 13 bits for TR_SUSPECT_HOSTS
 
 struct tr_suspects {
 	uint64_t block[TR_SUSPECT_BLOCKS / 64];
@@ -23,7 +25,7 @@ static inline bool tr_is_no_source(uint8_t kind)
 
 static inline uint32_t tr_suspect_host(uint32_t address)
 {
-	return address * 0x9e3779b1u >> 19; // 13 bits for TR_SUSPECT_HOSTS
+	return address * TR_SUSPECT_HASH >> TR_SUSPECT_HASH_SHIFT;
 }
 
 static inline bool tr_is_suspect(const struct tr_suspects *suspects, uint32_t address)

@@ -3,6 +3,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +28,9 @@ def expected(frames: list[bytes]) -> tuple[dict[str, list[bytes]], Counter[str],
     return out, drops, punts
 
 
-def check(frames: list[bytes]) -> None:
+def check(frames: list[bytes], vector: str) -> None:
     """Send the frames into p1 and hold the fast path to the model."""
-    bench = w.bed(routes=w.GROUP, fast={"hash_seed": w.HASH_SEED})
+    bench = w.bed(routes=w.GROUP, fast={"hash_seed": w.HASH_SEED, "vector": vector})
     router = bench.only
     before = router.counters(unit=0)
     w.exchange(bench, w.P1, frames)
@@ -47,13 +48,15 @@ def check(frames: list[bytes]) -> None:
         assert len(got) >= len(wanted)
 
 
-@given(st.lists(any_frames, min_size=1, max_size=80))
+@pytest.mark.parametrize("vector", w.VECTORS)
+@given(frames=st.lists(any_frames, min_size=1, max_size=80))
 @settings(max_examples=examples(150), deadline=None)
-def test_fast_path_does_what_the_model_says(frames: list[bytes]) -> None:
-    check(frames)
+def test_fast_path_does_what_the_model_says(vector: str, frames: list[bytes]) -> None:
+    check(frames, vector)
 
 
-@given(st.lists(broken_frames(), min_size=1, max_size=60))
+@pytest.mark.parametrize("vector", w.VECTORS)
+@given(frames=st.lists(broken_frames(), min_size=1, max_size=60))
 @settings(max_examples=examples(150), deadline=None)
-def test_broken_frames_are_judged_like_the_model(frames: list[bytes]) -> None:
-    check(frames)
+def test_broken_frames_are_judged_like_the_model(vector: str, frames: list[bytes]) -> None:
+    check(frames, vector)

@@ -12,6 +12,7 @@ from tests import worlds as w
 from tests.strategies import any_frames, examples
 
 PORTS = (w.P1, w.P2, w.P3)
+REFERENCE = {"burst": 1, "vector": "scalar", "tx_flush_us": 0.0}
 OPTIONS = ("loose_source_route", "strict_source_route", "record_route")  # no timestamp is the same
 
 
@@ -23,6 +24,7 @@ def fast_paths(draw: st.DrawFn) -> dict[str, Any]:
         "units": draw(st.integers(1, 4)),
         "burst": draw(st.one_of(st.integers(1, 512), st.sampled_from([1, 63, 64, 67, 512]))),
         "scatter": scatter,
+        "vector": draw(st.sampled_from(w.VECTORS)),
         "rebatch": scatter == "split" and draw(st.booleans()),
         "rebatch_us": draw(st.sampled_from([0.0, 1.5, 50.0])),
         "tx_buffer": draw(st.sampled_from([1, 2, 64, 512])),
@@ -36,6 +38,7 @@ def run(
     fast: dict[str, Any],
     profile: str,
     filters: bool = False,
+    checksum_verdict: bool = True,
 ) -> dict[str, dict[Any, list[bytes]]]:
     """Frames out by port and flow."""
     options = dict.fromkeys(OPTIONS, "process")
@@ -43,7 +46,7 @@ def run(
         fast=fast,
         options=options,
         profile=profile,
-        nic={"filters": filters},
+        nic={"filters": filters, "checksum_verdict": checksum_verdict},
         ports=w.GROUPS,
         routes=w.MULTICAST_ROUTE + w.GROUP,
     )
@@ -63,11 +66,17 @@ def run(
     fast=fast_paths(),
     profile=st.sampled_from(["functional", "default"]),
     filters=st.booleans(),
+    checksum_verdict=st.booleans(),
 )
 @settings(max_examples=examples(150), deadline=None)
 def test_same_bytes_whatever_the_fast_path(
-    frames: list[bytes], gaps: list[float], fast: dict[str, Any], profile: str, filters: bool
+    frames: list[bytes],
+    gaps: list[float],
+    fast: dict[str, Any],
+    profile: str,
+    filters: bool,
+    checksum_verdict: bool,
 ) -> None:
-    reference = run(frames, [0.0] * len(frames), {"burst": 1, "tx_flush_us": 0.0}, "functional")
+    reference = run(frames, [0.0] * len(frames), REFERENCE, "functional")
     times = [sum(gaps[: i + 1]) for i in range(len(frames))]
-    assert run(frames, times, fast, profile, filters) == reference
+    assert run(frames, times, fast, profile, filters, checksum_verdict) == reference

@@ -26,7 +26,9 @@ PORT_NAME = "expected a port's name of 1 to 15 letters, digits and _ . -"
 OWN_PORT = "expected a port of this configuration: p0, p1"
 NEIGHBOR = "expected a neighbour on a connected subnet (10.0.0.0/24, 10.0.1.0/24), else"
 RATE = 'expected bit/s from 1000 to 10**12, as "10G", "2.5G", "100M", 64000, or "unlimited"'
-FAST_KEYS = "units, burst, scatter, rebatch, rebatch_us, tx_buffer, tx_flush_us or hash_seed"
+FAST_KEYS = (
+    "units, burst, scatter, vector, rebatch, rebatch_us, tx_buffer, tx_flush_us or hash_seed"
+)
 
 
 NEIGHBOR_TABLE = 'port = "p0"\naddress = "10.0.0.2"\nmac = "02:00:00:00:00:02"\n'

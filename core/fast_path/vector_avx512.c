@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// Eight or sixteen lanes at a time, for processors with AVX-512 (F, BW, DQ, VL). Gathers take what
+// is asked of the headers, in words of 8 bytes, straight from the frames.
+#include "fast_path/vector.h"
+#include "formats/ethernet.h"
+#include "formats/ipv4.h"
+
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+
+// Where the words begin in a frame; the last one ends where the IPv4 header does.
+#define DESTINATION_AT 0
+#define TYPE_AT 12      // EtherType, version and length, TOS, total length, identification
+#define MIDDLE_AT 18    // identification, fragment, TTL, protocol, checksum
+#define ADDRESSES_AT 26 // source, destination
+
+static_assert(ADDRESSES_AT + 8 == ETHER_HEADER_BYTES + IPV4_HEADER_BYTES, "no byte further");
+
+AVX512 static inline __m512i gather(__mmask8 lanes, __m512i frames, uintptr_t at)
+{
+	return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, frames, (const void *)at,
+		1);
+}
+
+// Total length in the place that it has in the word from TYPE_AT on, in wire order.
+AVX512 static inline __m512i length_word(const uint16_t *bytes)
+{
+	const __m512i swap = _mm512_broadcast_i32x4(_mm_set_epi8(-1, -1, 12, 13, -1, -1, -1, -1, -1,
+		-1, 4, 5, -1, -1, -1, -1));
+	__m512i length = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)bytes));
+
+	length = _mm512_sub_epi64(length, _mm512_set1_epi64(ETHER_HEADER_BYTES));
+	return _mm512_shuffle_epi8(_mm512_slli_epi64(length, 32), swap);
+}
+
+// One's complement sum of words of 32 bits, two in each lane, not folded.
+AVX512 static inline __m512i sum_halves(__m512i word)
+{
+	__m512i low = _mm512_and_si512(word, _mm512_set1_epi64(0xffffffff));
+
+	return _mm512_add_epi64(low, _mm512_srli_epi64(word, 32));
+}
+
+AVX512 static inline __m512i fold(__m512i sum)
+{
+	__m512i low = _mm512_and_si512(sum, _mm512_set1_epi64(0xffff));
+
+	return _mm512_add_epi64(low, _mm512_srli_epi64(sum, 16));
+}
+
+// Lanes with a right checksum, by the header's 20 bytes: 6 + 6 + 8.
+AVX512 static inline __mmask8 right_sums(__m512i type, __m512i middle, __m512i addresses)
+{
+	__m512i sum = sum_halves(_mm512_srli_epi64(type, 16));
+
+	sum = _mm512_add_epi64(sum, sum_halves(_mm512_srli_epi64(middle, 16)));
+	sum = _mm512_add_epi64(sum, sum_halves(addresses));
+	sum = fold(fold(fold(sum)));
+	return _mm512_cmpeq_epi64_mask(sum, _mm512_set1_epi64(0xffff));
+}
+
+AVX512 static inline __mmask8 checksums_right(const uint8_t *nic, __m512i frames, __mmask8 lanes,
+	__m512i type, __m512i addresses)
+{
+	__m128i said = _mm_loadl_epi64((const __m128i *)nic);
+	__mmask16 good = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_GOOD));
+	__mmask16 unknown = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_UNKNOWN));
+	__m512i middle = gather(lanes, frames, MIDDLE_AT);
+
+	return (__mmask8)(good | (unknown & right_sums(type, middle, addresses)));
+}
+
+// Stores the addresses of eight lanes; tells which have a source.
+AVX512 static inline __mmask8 take_addresses(struct tr_batch *batch, unsigned lane,
+	__m512i addresses)
+{
+	const __m512i swap = _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5,
+		6, 7, 0, 1, 2, 3));
+	__m512i both = _mm512_shuffle_epi8(addresses, swap);
+	__m256i source = _mm512_cvtepi64_epi32(both);
+	__m256i destination = _mm512_cvtepi64_epi32(_mm512_srli_epi64(both, 32));
+
+	_mm256_storeu_si256((__m256i *)&batch->source[lane], source);
+	_mm256_storeu_si256((__m256i *)&batch->destination[lane], destination);
+	return _mm256_test_epi32_mask(source, source);
+}
+
+AVX512 static inline __mmask8 find_plain_8(struct tr_batch *batch, unsigned lane, __mmask8 lanes,
+	const struct tr_form *form, bool sum)
+{
+	const __m512i destination_mask = _mm512_set1_epi64(0xffffffffffff);
+	const __m512i type_mask = _mm512_set1_epi64(0xffff00ffffff);
+	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
+	__m512i destination = gather(lanes, frames, DESTINATION_AT);
+	__m512i type = gather(lanes, frames, TYPE_AT);
+	__m512i addresses = gather(lanes, frames, ADDRESSES_AT);
+	__m512i head = _mm512_or_si512(_mm512_set1_epi64((long long)form->head),
+		length_word(&batch->bytes[lane]));
+	__mmask8 plain = take_addresses(batch, lane, addresses) & lanes;
+
+	destination =
+		_mm512_xor_si512(destination, _mm512_set1_epi64((long long)form->destination));
+	plain &= _mm512_testn_epi64_mask(destination, destination_mask);
+	plain &= _mm512_testn_epi64_mask(_mm512_xor_si512(type, head), type_mask);
+	if (sum)
+		plain &= checksums_right(&batch->checksum[lane], frames, lanes, type, addresses);
+	return plain;
+}
+
+AVX512 static inline uint64_t find_plain_of(struct tr_batch *batch, unsigned first,
+	const struct tr_form *form, bool sum)
+{
+	unsigned n = batch->lanes - first < 64 ? batch->lanes - first : 64;
+	uint64_t plain = 0;
+
+	for (unsigned i = 0; i < n; i += 8) {
+		__mmask8 lanes = n - i < 8 ? (__mmask8)((1u << (n - i)) - 1) : 0xff;
+		plain |= (uint64_t)find_plain_8(batch, first + i, lanes, form, sum) << i;
+	}
+	return plain;
+}
+
+AVX512 static uint64_t find_plain(struct tr_batch *batch, unsigned first,
+	const struct tr_form *form, bool sum)
+{
+	return sum ? find_plain_of(batch, first, form, true)
+		   : find_plain_of(batch, first, form, false);
+}
+
+// The bits of a bitmap that 16 indices name, each at the bottom of its lane.
+AVX512 static inline __m512i gather_bits(const uint64_t *bitmap, __m512i index)
+{
+	__m512i word = _mm512_i32gather_epi32(_mm512_srli_epi32(index, 5), bitmap, 4);
+
+	return _mm512_srlv_epi32(word, _mm512_and_si512(index, _mm512_set1_epi32(31)));
+}
+
+AVX512 static uint64_t find_suspects(const struct tr_suspects *suspects, const uint32_t *source,
+	unsigned n)
+{
+	const __m512i one = _mm512_set1_epi32(1);
+	uint64_t found = 0;
+
+	for (unsigned i = 0; i < n; i += 16) {
+		__m512i address = _mm512_loadu_si512(source + i);
+		__m512i block = _mm512_srli_epi32(address, 16);
+		__m512i host = _mm512_mullo_epi32(address, _mm512_set1_epi32((int)TR_SUSPECT_HASH));
+		__m512i marks = _mm512_or_si512(gather_bits(suspects->block, block),
+			gather_bits(suspects->host,
+				_mm512_srli_epi32(host, TR_SUSPECT_HASH_SHIFT)));
+		found |= (uint64_t)_mm512_test_epi32_mask(marks, one) << i;
+	}
+	return n < 64 ? found & ((1ULL << n) - 1) : found;
+}
+
+// What stands behind the MAC addresses in the next-hop entries of eight lanes.
+AVX512 static inline __m512i gather_facts(const struct tr_next_hop *hops, const uint16_t *hop)
+{
+	static_assert(offsetof(struct tr_next_hop, port) + 2 == offsetof(struct tr_next_hop, mtu) &&
+			offsetof(struct tr_next_hop, port) + 4 ==
+				offsetof(struct tr_next_hop, verdict),
+		"three fields in a word, in this order");
+	__m512i at = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)hop));
+
+	at = _mm512_slli_epi64(at, 5);
+	static_assert(sizeof(struct tr_next_hop) == 1 << 5, "the shift");
+	return _mm512_i64gather_epi64(at, &hops->port, 1);
+}
+
+// Eight words of TTL, protocol and checksum, in the upper halves (checksum_ttl_lowered() has why).
+AVX512 static inline __m512i lower_ttl(__m512i middle)
+{
+	const __m512i lowered = _mm512_set1_epi64(0xffffLL << 32);
+	const __m512i carries = _mm512_set1_epi64((long long)(0xfffeULL << 48));
+	const __m512i carry = _mm512_set1_epi64(1LL << 48);
+	__mmask8 most = _mm512_cmpge_epu64_mask(middle, carries);
+
+	middle = _mm512_add_epi64(middle, lowered);
+	return _mm512_mask_add_epi64(middle, most, middle, carry);
+}
+
+AVX512 static inline __mmask8 can_forward(__m512i facts, __m512i middle, const uint16_t *bytes)
+{
+	const __m512i verdict = _mm512_set1_epi64(0xffffLL << 32);
+	const __m512i ttl = _mm512_set1_epi64(0xffLL << 32);
+	const __m512i one = _mm512_set1_epi64(1LL << 32);
+	__m512i mtu = _mm512_and_si512(_mm512_srli_epi64(facts, 16), _mm512_set1_epi64(0xffff));
+	__m512i most = _mm512_add_epi64(mtu, _mm512_set1_epi64(ETHER_HEADER_BYTES));
+	__m512i length = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)bytes));
+
+	return _mm512_testn_epi64_mask(facts, verdict) & _mm512_cmple_epu64_mask(length, most) &
+		_mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
+}
+
+// A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
+AVX512 static inline void write_macs(uint8_t *frame, const struct tr_next_hop *hop)
+{
+	__m128i macs = _mm_loadu_si128((const __m128i *)hop->macs);
+	__m128i rest = _mm_loadu_si128((const __m128i *)frame);
+
+	_mm_storeu_si128((__m128i *)frame, _mm_blend_epi32(macs, rest, 1 << 3));
+}
+
+AVX512 static inline __mmask8 forward_8(struct tr_batch *batch, unsigned lane, __mmask8 live,
+	const struct tr_next_hop *hops)
+{
+	__m512i facts = gather_facts(hops, &batch->hop[lane]);
+	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
+	__m512i middle = gather(live, frames, MIDDLE_AT);
+	__mmask8 done = can_forward(facts, middle, &batch->bytes[lane]) & live;
+
+	_mm_storeu_si128((__m128i *)&batch->egress[lane], _mm512_cvtepi64_epi16(facts));
+	_mm512_mask_i64scatter_epi64((void *)MIDDLE_AT, done, frames, lower_ttl(middle), 1);
+	if (done == 0xff) {
+		for (unsigned i = 0; i < 8; i++)
+			write_macs(batch->frame[lane + i], &hops[batch->hop[lane + i]]);
+		return done;
+	}
+	for (unsigned left = done; left; left &= left - 1) {
+		unsigned i = lane + (unsigned)__builtin_ctz(left);
+		write_macs(batch->frame[i], &hops[batch->hop[i]]);
+	}
+	return done;
+}
+
+AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
+	const struct tr_next_hop *hops)
+{
+	uint64_t live = batch->live[first / 64];
+	uint64_t done = 0;
+
+	for (unsigned i = 0; i < 64 && live >> i; i += 8)
+		done |= (uint64_t)forward_8(batch, first + i, (__mmask8)(live >> i), hops) << i;
+	return done;
+}
+
+const struct tr_vector_ops tr_vector_avx512 = {
+	.name = "avx512",
+	.find_plain = find_plain,
+	.find_suspects = find_suspects,
+	.forward = forward,
+};
