@@ -58,8 +58,11 @@ struct tr_table_info {
 	uint64_t routes;       // prefixes with at least one route
 	uint64_t next_hops;    // in use
 	uint64_t generation;   // swaps published
-	uint64_t pending;      // changes not yet in a published table
+	uint64_t pending;      // changes, and messages with some, not yet in a published table
 	uint64_t unplaced;     // prefixes for which the table or the next hops have no room
+	uint64_t lost;         // changes of routes for which there was no memory, since the start
+	uint64_t hops_room;    // next hops that are free
+	uint64_t blocks_room;  // further blocks of 256 addresses with prefixes longer than 24 bits
 	bool swap_outstanding; // published, but not acknowledged by every unit; also filter rules
 };
 

@@ -39,6 +39,7 @@ uint64_t tr_router_held(const struct tr_router *router, unsigned unit)
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out)
 {
 	tr_tables_info(router->slow.tables, out);
+	out->pending += tr_slow_controls(&router->slow);
 	out->swap_outstanding |= router->slow.rules_swap.old != NULL;
 }
 

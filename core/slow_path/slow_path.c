@@ -361,6 +361,16 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 	return earlier(deadline, tr_distributor_deadline(&slow->distributor));
 }
 
+uint64_t tr_slow_controls(const struct tr_slow_path *slow)
+{
+	const struct tr_control *control = slow->control;
+	uint64_t left = io_ring_count(slow->control_ring);
+
+	if (control && control->kind == TR_CONTROL_CHANGES)
+		left += control->route_count - slow->control_done + 1;
+	return left;
+}
+
 uint64_t tr_slow_held(const struct tr_slow_path *slow)
 {
 	uint64_t held = tr_distributor_held(&slow->distributor) +

@@ -105,6 +105,8 @@ void tr_slow_fini(struct tr_slow_path *slow);
 unsigned tr_slow_poll(struct tr_slow_path *slow);
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow);
 uint64_t tr_slow_held(const struct tr_slow_path *slow);
+// Messages of the control thread that wait, and changes left of the one at hand.
+uint64_t tr_slow_controls(const struct tr_slow_path *slow);
 
 // --- handlers, each in the file of its name ------------------------------------------------------
 // A packet that was punted (dispatch.c): a whole Ethernet frame whose IP header was validated.

@@ -244,6 +244,11 @@ static uint64_t dir24_8_bytes(const struct tr_lpm *lpm)
 		table->groups_used * sizeof(table->memory->entry8[0]);
 }
 
+static uint64_t dir24_8_room(const struct tr_lpm *lpm)
+{
+	return GROUPS_MAX - ((const struct dir24_8 *)lpm)->groups_used;
+}
+
 const struct tr_lpm_ops tr_dir24_8_ops = {
 	.name = "dir24_8",
 	.create = dir24_8_create,
@@ -254,4 +259,5 @@ const struct tr_lpm_ops tr_dir24_8_ops = {
 	.touch = dir24_8_touch,
 	.guard = dir24_8_guard,
 	.bytes = dir24_8_bytes,
+	.room = dir24_8_room,
 };

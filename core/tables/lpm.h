@@ -32,6 +32,8 @@ struct tr_lpm_ops {
 	void (*guard)(struct tr_lpm *lpm, enum io_access access);
 	// Memory that lookups of the present prefixes may read.
 	uint64_t (*bytes)(const struct tr_lpm *lpm);
+	// How many more blocks of 256 addresses can have prefixes longer than 24 bits.
+	uint64_t (*room)(const struct tr_lpm *lpm);
 };
 
 // First member of every structure.

@@ -326,3 +326,8 @@ uint32_t tr_hops_used(const struct tr_hops *hops)
 {
 	return hops->used;
 }
+
+uint32_t tr_hops_room(const struct tr_hops *hops)
+{
+	return TR_HOPS_MAX - 1 - hops->used;
+}

@@ -54,3 +54,4 @@ void tr_hops_gateway(struct tr_hops *hops, uint16_t port, uint32_t gateway, bool
 void tr_hops_port(struct tr_hops *hops, uint16_t port);
 bool tr_hops_in_group(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 uint32_t tr_hops_used(const struct tr_hops *hops);
+uint32_t tr_hops_room(const struct tr_hops *hops); // how many more there may be

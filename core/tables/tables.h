@@ -23,8 +23,9 @@ void tr_tables_hold(struct tr_tables *tables, bool hold);
 // True while there are changes that the last poll did not come to.
 bool tr_tables_are_behind(const struct tr_tables *tables);
 // Makes the first of n checked changes, with the further gateways and the MTU that follow it.
-// Returns how many rows that were, 1 at least. A route that is not there to be deleted, or that
-// has no room, changes nothing.
+// Returns how many rows that were, 1 at least. A route that is not there to be deleted changes
+// nothing, nor does one for which there is no memory, which is counted as lost; one that no next
+// hop is left for is unplaced until there is.
 uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change *changes,
 	uint64_t n);
 // A change of a single row. 0, -ENOENT (delete), -ENOMEM, -ENOSPC (no next-hop index left).
