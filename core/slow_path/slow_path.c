@@ -281,8 +281,7 @@ static unsigned take_punted(struct tr_slow_path *slow)
 	for (uint32_t i = 0; i < slow->fast_units; i++) {
 		unsigned n =
 			io_ring_dequeue(slow->core, slow->punt_ring[i], (void **)pkts, SLOW_BURST);
-		for (unsigned k = 0; k < n; k++)
-			tr_slow_dispatch(slow, pkts[k]);
+		tr_slow_dispatch_burst(slow, pkts, n);
 		work += n;
 	}
 	return work;

@@ -7,10 +7,7 @@
 
 static const struct tr_next_hop *find(const struct tr_fib *fib, uint32_t address)
 {
-	uint16_t hop;
-
-	fib->lpm->ops->lookup(fib->lpm, &address, &hop, 1);
-	return &fib->hops[hop];
+	return &fib->hops[fib->lpm->ops->find(fib->lpm, address)];
 }
 
 const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint32_t address)

@@ -25,6 +25,8 @@ struct tr_lpm_ops {
 	// Host-order addresses to next-hop indices; prefetches across the whole run.
 	void (*lookup)(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops,
 		uint32_t n);
+	// The same for a single address.
+	uint16_t (*find)(const struct tr_lpm *lpm, uint32_t address);
 	// Tells the cost model which memory a lookup of these addresses reads. Nothing on DPDK.
 	void (*touch)(const struct tr_lpm *lpm, struct io_core *core, const uint32_t *addresses,
 		uint32_t n);
