@@ -153,7 +153,6 @@ struct tr_changes {
 // port, or too many rules; -ENOSPC: the control ring is full, try again after the router has run;
 // -ENOMEM.
 int tr_changes_post(struct tr_router *router, const struct tr_changes *changes);
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n);
 
 // The ports as the router was last told to have them. tr_port_stage() has routes checked against
 // another configuration of a port from now on, before it is posted. -EINVAL: no such port, or no

@@ -134,11 +134,6 @@ int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 	return error;
 }
 
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n)
-{
-	return tr_changes_post(router, &(struct tr_changes){.routes = routes, .route_count = n});
-}
-
 uint64_t tr_rules_read(const struct tr_router *router, struct tr_rule *out, uint64_t room)
 {
 	const struct tr_rules *rules = router->slow.rules;

@@ -45,13 +45,6 @@ const struct tr_next_hop *tr_tables_route_own(const struct tr_tables *tables, ui
 	return choose(fib, hop, tr_flow_hash_own(&fib->flow, destination));
 }
 
-bool tr_tables_leaves_by(const struct tr_tables *tables, uint32_t address, uint16_t port)
-{
-	const struct tr_fib *fib = tr_swap_active(tables->swap);
-
-	return tr_next_hop_leaves_by(fib->hops, find(fib, address), port);
-}
-
 uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct tr_route *out,
 	uint64_t room)
 {

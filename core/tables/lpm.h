@@ -44,6 +44,3 @@ struct tr_lpm {
 };
 
 extern const struct tr_lpm_ops tr_dir24_8_ops;
-
-// The structure of that name, or NULL.
-const struct tr_lpm_ops *tr_lpm_find(const char *name);

@@ -35,8 +35,6 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 // nothing changes. -EINVAL: no such port, or an address of the router's own; -ENOMEM, -ENOSPC.
 int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address,
 	const uint8_t *mac);
-// True if a route other than the learned host route goes through this neighbour.
-bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address);
 // A gateway is known not to answer, or may be tried again (as it may at first, and when its MAC
 // address becomes known). While a route has other gateways packets go by those. Cheap when nothing
 // changes.
@@ -62,8 +60,6 @@ const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint3
 const struct tr_next_hop *tr_tables_route(const struct tr_tables *tables,
 	const struct ipv4_header *ip);
 const struct tr_next_hop *tr_tables_route_own(const struct tr_tables *tables, uint32_t destination);
-// Whether packets to an address leave by a port, or some of them (RFC 3704 2.2).
-bool tr_tables_leaves_by(const struct tr_tables *tables, uint32_t address, uint16_t port);
 // A row for each next hop of an address that is in use now. Returns how many there are, copies at
 // most `room`.
 uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct tr_route *out,
