@@ -59,8 +59,11 @@ struct tr_table_info {
 	uint64_t routes;       // prefixes with at least one route
 	uint64_t next_hops;    // in use
 	uint64_t generation;   // swaps published
-	uint64_t pending;      // changes not yet in a published table
+	uint64_t pending;      // changes, and messages with some, not yet in a published table
 	uint64_t unplaced;     // prefixes for which the table or the next hops have no room
+	uint64_t lost;         // changes of routes for which there was no memory, since the start
+	uint64_t hops_room;    // next hops that are free
+	uint64_t blocks_room;  // further blocks of 256 addresses with prefixes longer than 24 bits
 	bool swap_outstanding; // published, but not acknowledged by every unit; also filter rules
 };
 
@@ -151,7 +154,6 @@ struct tr_changes {
 // port, or too many rules; -ENOSPC: the control ring is full, try again after the router has run;
 // -ENOMEM.
 int tr_changes_post(struct tr_router *router, const struct tr_changes *changes);
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n);
 
 // The ports as the router was last told to have them. tr_port_stage() has routes checked against
 // another configuration of a port from now on, before it is posted. -EINVAL: no such port, or no

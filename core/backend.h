@@ -44,6 +44,8 @@ static inline void pkt_trim(struct pkt *pkt, uint32_t bytes);
 // more, ingress port TR_NO_PORT, not traced.
 static inline int pkt_alloc_bulk(struct io_pool *pool, struct pkt **pkts, unsigned n);
 static inline void pkt_free_bulk(struct pkt **pkts, unsigned n);
+// What the functions above read of a packet will be needed soon; only a hint.
+static inline void pkt_prefetch(const struct pkt *pkt);
 // A packet made because of another one (fragment, ICMP error, reply) is traced with it.
 static inline void pkt_inherit(struct pkt *child, const struct pkt *parent);
 

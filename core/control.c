@@ -39,6 +39,7 @@ uint64_t tr_router_held(const struct tr_router *router, unsigned unit)
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out)
 {
 	tr_tables_info(router->slow.tables, out);
+	out->pending += tr_slow_controls(&router->slow);
 	out->swap_outstanding |= router->slow.rules_swap.old != NULL;
 }
 
@@ -131,11 +132,6 @@ int tr_changes_post(struct tr_router *router, const struct tr_changes *changes)
 	for (uint64_t i = 0; i < changes->port_count && !error; i++)
 		tr_port_stage(router, changes->ports[i].port, &changes->ports[i].config);
 	return error;
-}
-
-int tr_routes_post(struct tr_router *router, const struct tr_route_change *routes, uint64_t n)
-{
-	return tr_changes_post(router, &(struct tr_changes){.routes = routes, .route_count = n});
 }
 
 uint64_t tr_rules_read(const struct tr_router *router, struct tr_rule *out, uint64_t room)

@@ -81,6 +81,9 @@ class TableInfo:
     pending: int  # changes not yet in a published table
     swap_outstanding: bool  # published, but not acknowledged by every unit; also filter rules
     unplaced: int = 0  # prefixes for which the table or the next hops have no room
+    lost: int = 0  # changes of routes for which there was no memory
+    hops_room: int = 0  # next hops that are free
+    blocks_room: int = 0  # further blocks of 256 addresses with prefixes longer than /24
 
 
 def read_counters(native: Native, units: Sequence[Any], ports: Sequence[str]) -> Counters:

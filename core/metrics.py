@@ -151,6 +151,8 @@ class RouterCollector(Collector):
             ("table_unplaced_routes", "Prefixes for which there is no room.", info.unplaced),
         ):
             yield _filled(_gauge(name, text), {"": value})
+        lost = _counter("route_changes_lost", "Changes of routes without memory for them.")
+        yield _filled(lost, {"": info.lost})
         yield _filled(_counter("table_swaps", "Tables published."), {"": info.generation})
         neighbors = _gauge("neighbors", "Entries of the neighbour table.", "port", "state")
         waiting = _gauge("neighbor_waiting_packets", "Packets that wait for neighbours.", "port")

@@ -43,7 +43,7 @@ const struct tr_config *tr_router_config(const struct tr_router *router);
 typedef void (*tr_call_fn)(void *argument);
 // Has the slow path call a function between two turns, after the changes posted before: the way to
 // whatever may be read only while it rests. `*is_done`, 0 before, becomes 1 afterwards (release).
-// Same return as tr_routes_post().
+// Same return as tr_changes_post().
 int tr_router_call(struct tr_router *router, tr_call_fn call, void *argument, uint32_t *is_done);
 
 // One turn of unit `unit` (== fast_units: the slow path): takes what there is to take, does all

@@ -9,7 +9,7 @@ import errno
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from twinroute import routes
+from twinroute import room, routes
 from twinroute.changes import Changes, NeighborChange
 from twinroute.config import Config
 from twinroute.counters import Counters, TableInfo, read_counters
@@ -260,6 +260,7 @@ class RouterApi(PortApi, FilterApi):
         ports: Mapping[str, Any] = {},
         rules: Any = None,
     ) -> None:
+        room.check(self, changes)
         index = self._port_index
         made = Changes.of(self.native, index, changes, neighbors, settings, ports, rules)
         if made.count:
@@ -333,8 +334,8 @@ class RouterApi(PortApi, FilterApi):
             if not room:
                 return rows
             out = ffi.cast("struct tr_route *", ffi.from_buffer(rows, require_writable=True))
-            c_addresses = ffi.from_buffer("uint32_t[]", addresses)
-            found = self._read_hops(c_addresses, len(addresses), out, room)
+            asked = ffi.from_buffer("uint32_t[]", addresses)
+            found = self._read_hops(asked, len(addresses), out, room)
             if found <= room:
                 return rows[:found]
             room = found
@@ -343,8 +344,7 @@ class RouterApi(PortApi, FilterApi):
         """Return the state of the tables."""
         out = self.native.ffi.new("struct tr_table_info *")
         self._read_table_info(out)
-        numbers = (int(out.routes), int(out.next_hops), int(out.generation), int(out.pending))
-        return TableInfo(*numbers, bool(out.swap_outstanding), int(out.unplaced))
+        return TableInfo(*(getattr(out, one.name) for one in fields(TableInfo)))
 
     # --- neighbours -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import queue
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,9 +19,12 @@ from twinroute.control_server import ControlServer
 from twinroute.control_tables import reload_text
 from twinroute.errors import Failure, TwinrouteError
 from twinroute.metrics import MetricsServer
+from twinroute.room import Unplaced
 from twinroute.socket_file import SocketFile
 from twinroute.target import Engine
 
+PROGRESS_S = 1.0  # between two lines about a start that takes long
+EXTENSION_US = 30_000_000  # for as long systemd is asked to wait each time
 WATCH_S = 1.0  # between two looks at what the engine says of itself
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -39,7 +43,10 @@ def serve(config: Config, make_engine: Callable[[Config], Engine]) -> int:
         listener = stack.enter_context(SocketFile(config.control.socket))
         engine = make_engine(config)
         stack.callback(_stop, engine)
+        # Before a packet comes in, and again for what links that come up have brought.
+        engine.settle(Progress(config.name))
         engine.start()
+        engine.settle(Progress(config.name))
         controller = Controller(engine, config)
         stack.callback(controller.close)
         server = ControlServer(controller, listener, on_failure=events.put)
@@ -59,6 +66,24 @@ def serve(config: Config, make_engine: Callable[[Config], Engine]) -> int:
     return status
 
 
+class Progress:
+    """Tells a terminal how many changes are to come if that takes long, and systemd to wait."""
+
+    def __init__(self, name: str) -> None:
+        """Tell nothing yet."""
+        self._name = name
+        self._due_s = time.monotonic() + PROGRESS_S
+
+    def __call__(self, left: int) -> None:
+        """Take notice of what is left."""
+        if time.monotonic() < self._due_s:
+            return
+        self._due_s += PROGRESS_S
+        _notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_US}")
+        if sys.stderr.isatty():
+            _say(f"{self._name}: {left:,} changes of the tables are to come")
+
+
 def _wait(events: "queue.SimpleQueue[Event]", controller: Controller, engine: Engine) -> int:
     """Handle events until one of them is the end."""
     while True:
@@ -76,6 +101,8 @@ def _wait(events: "queue.SimpleQueue[Event]", controller: Controller, engine: En
         _notify("RELOADING=1")
         try:
             done = controller.call(controller.reload).summary()
+        except Unplaced as error:
+            _say(f"reload: {error}")
         except (TwinrouteError, OSError) as error:
             for line in str(error).splitlines():
                 _say(f"reload refused: {line}")

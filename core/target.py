@@ -5,6 +5,7 @@ The simulator's BenchTarget and the DPDK backend's Engine both are one. All of i
 one thread, the management's; nothing here may wait longer than the slow path takes for a turn.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -119,8 +120,12 @@ class Target(Protocol):
     def unit_states(self) -> list[UnitState]:
         """Return every unit as it is, the slow path last."""
 
-    def settle(self) -> None:
-        """Return once every change so far is in the tables that the fast path uses."""
+    def settle(self, watch: Callable[[int], None] | None = None) -> None:
+        """Return once every change so far is in the tables that the fast path uses.
+
+        watch: told again and again how many changes are not there yet. Raises Unplaced
+        (twinroute.room) if some routes have found no room.
+        """
 
     def capture(
         self, ports: list[str], direction: str, filter: str, snap_bytes: int, buffers: int

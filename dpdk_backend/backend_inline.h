@@ -106,6 +106,12 @@ static inline uint8_t pkt_checksum(const struct pkt *pkt)
 	return verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD ? PKT_CHECKSUM_BAD : PKT_CHECKSUM_UNKNOWN;
 }
 
+static inline void pkt_prefetch(const struct pkt *pkt)
+{
+	rte_prefetch0(pkt_mbuf(pkt));
+	rte_prefetch0(pkt_facts(pkt));
+}
+
 static inline uint8_t pkt_punt(const struct pkt *pkt)
 {
 	return pkt_facts(pkt)->punt;

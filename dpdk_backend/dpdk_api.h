@@ -13,7 +13,6 @@
 
 // `prefix`: a second process with the same one is refused. `verbose`: DPDK's log goes to stderr.
 int tr_eal_start(int argc, char **argv, const char *prefix, bool verbose, char *error);
-bool tr_eal_is_started(void);
 // Once all engines are freed. EAL cannot start again in this process.
 void tr_eal_stop(void);
 const char *tr_dpdk_version(void);

@@ -158,11 +158,6 @@ int tr_eal_start(int argc, char **argv, const char *prefix, bool verbose, char *
 	return register_fields(error);
 }
 
-bool tr_eal_is_started(void)
-{
-	return process.is_started;
-}
-
 void tr_eal_stop(void)
 {
 	if (process.lock < 0)

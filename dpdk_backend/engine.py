@@ -29,7 +29,7 @@ from twinroute.router_api import RouterApi
 
 EVENTS_A_READ = 1024
 RING_WAIT_S = 10.0  # the control ring is emptied at every turn of the slow path
-RING_POLL_S = 0.001
+POLL_S = 0.001
 
 routes.check_layout(NATIVE)
 
@@ -167,12 +167,17 @@ class Engine(RouterApi):
         with self._lock:  # the ring to the slow path has room for one caller at a time
             super()._post(call, what)
 
-    def _make_room(self, attempt: int) -> bool:
-        if not self.running:
+    def wait_a_turn(self) -> None:
+        """Let the units do something; those that have not been started do it here."""
+        if self.running:
+            threading.Event().wait(POLL_S)
+            return
+        with self._lock:
             lib.tr_engine_turn(self._open())
-        else:
-            threading.Event().wait(RING_POLL_S)
-        return attempt * RING_POLL_S < RING_WAIT_S
+
+    def _make_room(self, attempt: int) -> bool:
+        self.wait_a_turn()
+        return attempt * POLL_S < RING_WAIT_S
 
     def _read_routes(self, out: Any, room: int, everything: bool) -> int:
         with self._lock:

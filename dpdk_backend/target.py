@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An engine under management: what the control server and `twinroute run` need of it."""
 
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 
 from twinroute.config import Config
@@ -11,10 +11,10 @@ from twinroute.dpdk.capture import Capture
 from twinroute.dpdk.eal import EngineError
 from twinroute.dpdk.engine import Engine
 from twinroute.dpdk.info import TraceEvent
+from twinroute.room import Shortages
 from twinroute.target import PortState, TraceRecord, UnitState
 
-WAIT_S = 10.0  # the slow path takes its messages at every turn
-POLL_S = 0.001
+WAIT_S = 10.0  # without any progress; the slow path makes some at every turn
 
 
 class EngineTarget:
@@ -26,6 +26,7 @@ class EngineTarget:
         """Open the devices and make the router. Raises TwinrouteError."""
         self.engine = Engine(config)
         self.router = self.engine
+        self._shortages = Shortages()
 
     def start(self) -> None:
         """Start the units' threads. Raises TwinrouteError."""
@@ -86,13 +87,23 @@ class EngineTarget:
             for index, info in enumerate(infos)
         ]
 
-    def settle(self) -> None:
-        """Wait until every change so far is in the table of every unit."""
-        end = time.monotonic() + WAIT_S
+    def settle(self, watch: Callable[[int], None] | None = None) -> None:
+        """Wait until every change so far is in the table of every unit.
+
+        watch: told now and then how many are not there yet. Raises EngineError when nothing moves
+        any more, and Unplaced if some routes have found no room.
+        """
+        moved, end = None, 0.0
         while (info := self.router.table_info()).pending or info.swap_outstanding:
-            if time.monotonic() > end:
+            if watch is not None:
+                watch(info.pending)
+            now = time.monotonic()
+            if moved != (moved := (info.pending, info.generation)):
+                end = now + WAIT_S
+            elif now > end:
                 raise EngineError(f"dpdk: {info.pending} changes are not in the tables yet")
-            threading.Event().wait(POLL_S)
+            self.engine.wait_a_turn()
+        self._shortages.look(info)
 
     def capture(
         self, ports: list[str], direction: str, filter: str, snap_bytes: int, buffers: int

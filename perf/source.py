@@ -45,9 +45,13 @@ class Source:
         counts = np.zeros(STREAMS_MAX, STREAM)
         path.write_bytes(counts.tobytes() + destinations.astype(">u4").tobytes())
 
-    def environment(self) -> dict[str, str]:
-        """Return what the application's environment has to have."""
-        return {"TWINROUTE_SOURCE": str(self.path)}
+    def environment(self, expired_every: int = 0) -> dict[str, str]:
+        """Return what the application's environment has to have.
+
+        expired_every: one packet of so many has a TTL of 1; 0: none.
+        """
+        chosen = {"TWINROUTE_SOURCE_EXPIRED": str(expired_every)} if expired_every else {}
+        return {"TWINROUTE_SOURCE": str(self.path), **chosen}
 
     def stream(self, port: int, queue: int = 0) -> Stream:
         """Return the count of a queue; the application may be at work."""

@@ -3,9 +3,9 @@
 // net_null port receive valid frames. Such a port hands out empty frames as fast as it is asked and
 // forgets what it sends; a receive callback writes the headers of a UDP packet into each, to the
 // port's MAC address and to one address after the other of a set. It works with any application
-// that does not use the ports' receive callbacks in another way.
-// TWINROUTE_SOURCE in the environment names the file that struct source is read from, and where the
-// streams are counted for everybody to see. source.py writes it.
+// that does not use the ports' receive callbacks in another way. TWINROUTE_SOURCE in the
+// environment names the file that struct source is read from, and where the streams are counted for
+// everybody to see (source.py). With TWINROUTE_SOURCE_EXPIRED=N a packet of N has a TTL of 1.
 #include <fcntl.h>
 #include <pthread.h>
 #include <rte_byteorder.h>
@@ -23,6 +23,8 @@
 #define PORT_QUEUES_MAX 4
 #define PORTS_MAX (STREAMS_MAX / PORT_QUEUES_MAX)
 #define HEADER_BYTES 42 // Ethernet, IPv4, UDP
+#define TTL_OFFSET 22
+#define TTL 64
 #define SNAPSHOT_BURSTS 256
 #define LOOK_NS 1000000 // between two looks for ports that have started
 
@@ -47,13 +49,15 @@ struct state {
 	uint64_t next;
 	uint64_t packets;
 	uint64_t bursts;
-	uint32_t sum; // of the IP header without its destination
+	uint64_t expired; // number of the next packet with a TTL of 1
+	uint32_t sum;     // of the IP header without its destination
 	uint16_t frame_bytes;
 	uint8_t header[HEADER_BYTES];
 };
 
 static struct source *source;
 static uint64_t mask;
+static uint64_t expired_every; // 0: never
 static struct state states[STREAMS_MAX];
 static pthread_t watch;
 static bool stop;
@@ -61,7 +65,7 @@ static bool stop;
 // A port's MAC address is what the application has chosen by the time of the first frame.
 static void prepare(struct state *state, uint16_t port, uint16_t frame_bytes)
 {
-	static const uint8_t ip[] = {[0] = 0x45, [8] = 64, [9] = 17, [12] = 10, 0, 0, 2};
+	static const uint8_t ip[] = {[0] = 0x45, [8] = TTL, [9] = 17, [12] = 10, 0, 0, 2};
 	uint8_t *header = state->header;
 	struct rte_ether_addr mac;
 
@@ -85,17 +89,25 @@ static void prepare(struct state *state, uint16_t port, uint16_t frame_bytes)
 
 static void write_frame(struct state *state, uint8_t *frame)
 {
-	uint32_t to_be = source->destination_be[state->next++ & mask];
+	uint64_t number = state->next++;
+	uint32_t to_be = source->destination_be[number & mask];
 	uint32_t to = rte_be_to_cpu_32(to_be);
 	uint32_t sum = state->sum + (to >> 16) + (to & 0xffff);
 	uint16_t checksum_be;
+	bool is_expired = expired_every && number >= state->expired;
 
+	if (is_expired)
+		sum -= (TTL - 1) << 8;
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	checksum_be = rte_cpu_to_be_16((uint16_t)~sum);
 	memcpy(frame, state->header, HEADER_BYTES);
 	memcpy(frame + 24, &checksum_be, sizeof(checksum_be));
 	memcpy(frame + 30, &to_be, sizeof(to_be));
+	if (is_expired) {
+		frame[TTL_OFFSET] = 1;
+		state->expired = number + expired_every;
+	}
 }
 
 static void snapshot(struct state *state)
@@ -186,7 +198,9 @@ static int map(const char *path)
 __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("TWINROUTE_SOURCE");
+	const char *expired = getenv("TWINROUTE_SOURCE_EXPIRED");
 
+	expired_every = expired ? strtoull(expired, NULL, 10) : 0;
 	if (!path || map(path) || pthread_create(&watch, NULL, look, NULL)) {
 		fprintf(stderr, "traffic source: TWINROUTE_SOURCE: no such file of its kind\n");
 		abort();

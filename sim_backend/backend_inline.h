@@ -118,6 +118,11 @@ static inline uint8_t pkt_checksum(const struct pkt *pkt)
 	return pkt->checksum;
 }
 
+static inline void pkt_prefetch(const struct pkt *pkt)
+{
+	__builtin_prefetch(pkt);
+}
+
 static inline uint8_t pkt_punt(const struct pkt *pkt)
 {
 	return pkt->punt;

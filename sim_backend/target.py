@@ -5,10 +5,12 @@ Time passes only when somebody runs the bench, and in settle(). So the managemen
 can be tried, without devices; `twinroute run` is for routers that run by themselves.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
 
+from twinroute.room import Shortages
 from twinroute.sim._sim import ffi, lib
 from twinroute.sim.bench import Bench
 from twinroute.sim.frames import Frames
@@ -31,6 +33,7 @@ class BenchTarget:
         self.bench = bench
         self.router = router or bench.only
         self.trace_under_way: BenchTrace | None = None
+        self._shortages = Shortages()
 
     def start(self) -> None:
         """Do nothing: time passes when the bench runs."""
@@ -70,9 +73,10 @@ class BenchTarget:
             for unit in range(last + 1)
         ]
 
-    def settle(self) -> None:
-        """Run the bench until the tables are as they should be."""
+    def settle(self, watch: Callable[[int], None] | None = None) -> None:
+        """Run the bench until the tables are as they should be; raise Unplaced without room."""
         self.bench.settle()
+        self._shortages.look(self.router.table_info())
 
     def capture(
         self, ports: list[str], direction: str, filter: str, snap_bytes: int, buffers: int

@@ -10,6 +10,7 @@
 
 #define PORT_BOOTP_SERVER 67
 #define TOTAL_LENGTH_OCTET 2u
+#define DATA_AHEAD 4 // packets whose headers are on their way from the other processor's cache
 
 // Cycles since the last border go to the handler that is at work.
 static void account(struct tr_slow_path *slow)
@@ -20,17 +21,23 @@ static void account(struct tr_slow_path *slow)
 	slow->step_cycles = now;
 }
 
+static void begin(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
+	uint16_t verdict)
+{
+	slow->step = (uint16_t)step;
+	io_cost_step(slow->core, step, 1);
+	tr_count(&slow->counters.step[step].calls, 1);
+	tr_count(&slow->counters.step[step].lanes, 1);
+	io_trace(slow->core, pkt, step, verdict);
+}
+
 uint16_t tr_slow_enter(struct tr_slow_path *slow, const struct pkt *pkt, enum tr_step step,
 	uint16_t verdict)
 {
 	uint16_t before = slow->step;
 
 	account(slow);
-	slow->step = (uint16_t)step;
-	io_cost_step(slow->core, step, 1);
-	tr_count(&slow->counters.step[step].calls, 1);
-	tr_count(&slow->counters.step[step].lanes, 1);
-	io_trace(slow->core, pkt, step, verdict);
+	begin(slow, pkt, step, verdict);
 	return before;
 }
 
@@ -150,12 +157,10 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_options(slow, pkt);
 }
 
-void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
+static void dispatch(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	assert(pkt_port(pkt) < slow->config->ports);
-	slow->step = TR_STEP_SLOW_DISPATCH;
-	slow->step_cycles = io_cycles(slow->core);
-	tr_slow_enter(slow, pkt, TR_STEP_SLOW_DISPATCH, TR_VERDICT_LIVE);
+	begin(slow, pkt, TR_STEP_SLOW_DISPATCH, TR_VERDICT_LIVE);
 	if (pkt_punt(pkt) == TR_PUNT_ARP)
 		tr_slow_arp(slow, pkt);
 	else if (pkt_punt(pkt) == TR_PUNT_REDIRECT)
@@ -163,4 +168,22 @@ void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
 	else if (passes_port(slow, pkt))
 		dispatch_ip(slow, pkt);
 	tr_slow_leave(slow, TR_STEP_SLOW_DISPATCH);
+}
+
+void tr_slow_dispatch_burst(struct tr_slow_path *slow, struct pkt *const *pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		pkt_prefetch(pkts[i]);
+	slow->step = TR_STEP_SLOW_DISPATCH;
+	slow->step_cycles = io_cycles(slow->core);
+	for (unsigned i = 0; i < n; i++) {
+		if (i + DATA_AHEAD < n)
+			__builtin_prefetch(pkt_data(pkts[i + DATA_AHEAD]));
+		dispatch(slow, pkts[i]);
+	}
+}
+
+void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt)
+{
+	tr_slow_dispatch_burst(slow, &pkt, 1);
 }

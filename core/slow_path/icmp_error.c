@@ -116,16 +116,16 @@ static void trace_back(const struct tr_slow_path *slow, const struct pkt *about,
 	error->is_strict = error->option_bytes && options.is_strict;
 }
 
-// Fills in a frame of `bytes` IP bytes, but for its Ethernet header.
+// Fills in a frame of `bytes` IP bytes, but for its Ethernet header. Nothing is read back from the
+// frame, which no cache has: checksums come from what it is made of.
 static void fill(const struct tr_slow_path *slow, uint8_t *frame, uint32_t bytes,
 	const struct pkt *about, uint32_t from, const struct error *error)
 {
 	uint32_t header_bytes = IPV4_HEADER_BYTES + error->option_bytes;
-	struct ipv4_header *ip = (struct ipv4_header *)(frame + ETHER_HEADER_BYTES);
-	struct icmp_header *icmp = (struct icmp_header *)((uint8_t *)ip + header_bytes);
-
-	memset(frame, 0, ETHER_HEADER_BYTES);
-	*ip = (struct ipv4_header){
+	uint32_t quoted = bytes - header_bytes - (uint32_t)sizeof(struct icmp_header);
+	struct icmp_header message = error->message;
+	uint8_t *at = frame + ETHER_HEADER_BYTES;
+	struct ipv4_header ip = {
 		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
 		.dscp_ecn = slow->error_tos,
 		.total_bytes_be = be16((uint16_t)bytes),
@@ -136,12 +136,17 @@ static void fill(const struct tr_slow_path *slow, uint8_t *frame, uint32_t bytes
 		.source_be = be32(from),
 		.destination_be = be32(error->first),
 	};
-	memcpy(ip + 1, error->option, error->option_bytes);
-	ip->checksum_be = tr_checksum(ip, header_bytes);
-	*icmp = error->message;
-	bytes -= header_bytes;
-	memcpy(icmp + 1, slow_ip(about), bytes - sizeof(*icmp));
-	icmp->checksum_be = tr_checksum(icmp, bytes);
+	uint32_t sum = (uint16_t)~tr_checksum(error->option, error->option_bytes);
+
+	ip.checksum_be = (uint16_t)~checksum_fold(sum + checksum_sum_header20(&ip));
+	sum = (uint16_t)~tr_checksum(&message, sizeof(message));
+	sum += (uint16_t)~tr_checksum(slow_ip(about), quoted);
+	message.checksum_be = (uint16_t)~checksum_fold(sum);
+	memset(frame, 0, ETHER_HEADER_BYTES);
+	memcpy(at, &ip, sizeof(ip));
+	memcpy(at + sizeof(ip), error->option, error->option_bytes);
+	memcpy(at + header_bytes, &message, sizeof(message));
+	memcpy(at + header_bytes + sizeof(message), slow_ip(about), quoted);
 }
 
 static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struct error *error)

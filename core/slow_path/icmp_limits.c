@@ -24,8 +24,11 @@ void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *
 bool tr_slow_icmp_may_send(struct tr_slow_path *slow, enum tr_icmp_kind kind)
 {
 	struct tr_rate_limit *limit = &slow->kind_limit[kind];
-	uint64_t now = io_cycles(slow->core);
+	uint64_t now;
 
+	if (tr_rate_limit_is_off(limit) && tr_rate_limit_is_off(&slow->icmp_limit))
+		return true;
+	now = io_cycles(slow->core);
 	if (kind == TR_ICMP_ECHO_REPLY)
 		return tr_rate_limit_take(limit, now);
 	if (!tr_rate_limit_has(limit, now) || !tr_rate_limit_take(&slow->icmp_limit, now))

@@ -19,6 +19,11 @@ static inline void tr_rate_limit_init(struct tr_rate_limit *limit, uint64_t hz, 
 	limit->full_cycles = 0;
 }
 
+static inline bool tr_rate_limit_is_off(const struct tr_rate_limit *limit)
+{
+	return limit->cycles_per_token == 0;
+}
+
 static inline bool tr_rate_limit_has(const struct tr_rate_limit *limit, uint64_t now)
 {
 	return limit->full_cycles <= now ||

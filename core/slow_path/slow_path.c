@@ -281,8 +281,7 @@ static unsigned take_punted(struct tr_slow_path *slow)
 	for (uint32_t i = 0; i < slow->fast_units; i++) {
 		unsigned n =
 			io_ring_dequeue(slow->core, slow->punt_ring[i], (void **)pkts, SLOW_BURST);
-		for (unsigned k = 0; k < n; k++)
-			tr_slow_dispatch(slow, pkts[k]);
+		tr_slow_dispatch_burst(slow, pkts, n);
 		work += n;
 	}
 	return work;
@@ -359,6 +358,16 @@ uint64_t tr_slow_deadline(const struct tr_slow_path *slow)
 	// What a congested port has left.
 	deadline = earlier(deadline, tr_distributor_deadline(&slow->unit->distributor));
 	return earlier(deadline, tr_distributor_deadline(&slow->distributor));
+}
+
+uint64_t tr_slow_controls(const struct tr_slow_path *slow)
+{
+	const struct tr_control *control = slow->control;
+	uint64_t left = io_ring_count(slow->control_ring);
+
+	if (control && control->kind == TR_CONTROL_CHANGES)
+		left += control->route_count - slow->control_done + 1;
+	return left;
 }
 
 uint64_t tr_slow_held(const struct tr_slow_path *slow)

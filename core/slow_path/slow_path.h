@@ -105,10 +105,13 @@ void tr_slow_fini(struct tr_slow_path *slow);
 unsigned tr_slow_poll(struct tr_slow_path *slow);
 uint64_t tr_slow_deadline(const struct tr_slow_path *slow);
 uint64_t tr_slow_held(const struct tr_slow_path *slow);
+// Messages of the control thread that wait, and changes left of the one at hand.
+uint64_t tr_slow_controls(const struct tr_slow_path *slow);
 
 // --- handlers, each in the file of its name ------------------------------------------------------
-// A packet that was punted (dispatch.c): a whole Ethernet frame whose IP header was validated.
+// Packets that were punted (dispatch.c): whole Ethernet frames whose IP headers were validated.
 void tr_slow_dispatch(struct tr_slow_path *slow, struct pkt *pkt);
+void tr_slow_dispatch_burst(struct tr_slow_path *slow, struct pkt *const *pkts, unsigned n);
 // By what the next hop says: local delivery, the forwarder, or a drop. No checks of the packet.
 void tr_slow_route(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 void tr_slow_arp(struct tr_slow_path *slow, struct pkt *pkt);

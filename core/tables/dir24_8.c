@@ -214,6 +214,16 @@ static void dir24_8_lookup(const struct tr_lpm *lpm, const uint32_t *addresses, 
 	}
 }
 
+static uint16_t dir24_8_find(const struct tr_lpm *lpm, uint32_t address)
+{
+	const struct memory *memory = ((const struct dir24_8 *)lpm)->memory;
+	uint16_t entry = memory->entry24[address >> 8];
+
+	if (entry & GROUP_FLAG)
+		entry = memory->entry8[entry & ~GROUP_FLAG][address & 0xff];
+	return entry;
+}
+
 static void dir24_8_touch(const struct tr_lpm *lpm, struct io_core *core, const uint32_t *addresses,
 	uint32_t n)
 {
@@ -244,6 +254,11 @@ static uint64_t dir24_8_bytes(const struct tr_lpm *lpm)
 		table->groups_used * sizeof(table->memory->entry8[0]);
 }
 
+static uint64_t dir24_8_room(const struct tr_lpm *lpm)
+{
+	return GROUPS_MAX - ((const struct dir24_8 *)lpm)->groups_used;
+}
+
 const struct tr_lpm_ops tr_dir24_8_ops = {
 	.name = "dir24_8",
 	.create = dir24_8_create,
@@ -251,7 +266,9 @@ const struct tr_lpm_ops tr_dir24_8_ops = {
 	.set = dir24_8_set,
 	.clear = dir24_8_clear,
 	.lookup = dir24_8_lookup,
+	.find = dir24_8_find,
 	.touch = dir24_8_touch,
 	.guard = dir24_8_guard,
 	.bytes = dir24_8_bytes,
+	.room = dir24_8_room,
 };

@@ -110,6 +110,13 @@ uint64_t tr_swap_set_size(const struct tr_swap *swap)
 	return swap->state == STATE_READY ? swap->changes_n + swap->hops_n : 0;
 }
 
+uint64_t tr_swap_room(const struct tr_swap *swap)
+{
+	const struct tr_lpm *lpm = swap->table[!swap->active].lpm;
+
+	return lpm->ops->room(lpm);
+}
+
 // The shadow, writable. It becomes so with the first operation of a set.
 static struct tr_fib *open_shadow(struct tr_swap *swap)
 {

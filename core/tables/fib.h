@@ -49,6 +49,8 @@ int tr_swap_prefix(struct tr_swap *swap, const struct tr_fib_change *change);
 void tr_swap_hop(struct tr_swap *swap, uint16_t hop, const struct tr_next_hop *entry);
 // Operations in the set that is being built.
 uint64_t tr_swap_set_size(const struct tr_swap *swap);
+// Blocks of 256 addresses that can still get prefixes longer than 24 bits.
+uint64_t tr_swap_room(const struct tr_swap *swap);
 // True from publication until the last acknowledgement.
 bool tr_swap_outstanding(const struct tr_swap *swap);
 // Publishes the shadow: returns the table to send to every unit, or NULL when the set is empty.

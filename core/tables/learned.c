@@ -110,19 +110,6 @@ bool tr_tables_in_group(const struct tr_tables *tables, uint16_t port, uint32_t 
 	return tr_hops_in_group(tables->hops, port, address);
 }
 
-bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address)
-{
-	uint16_t hop = tr_hops_find(tables->hops, port, address);
-
-	uint32_t users = tr_hops_users(tables->hops, port, address);
-	const struct tr_rib_prefix *host = tr_rib_find(tables->rib, address, 32);
-	if (hop && tr_hops_mac(tables->hops, hop))
-		users--; // the neighbour's own
-	if (hop && host && host->hop == hop && host->best.source == TR_SOURCE_LEARNED)
-		users--;
-	return users > 0;
-}
-
 unsigned tr_tables_relearn(struct tr_tables *tables)
 {
 	unsigned done = 0;

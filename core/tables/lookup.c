@@ -7,10 +7,7 @@
 
 static const struct tr_next_hop *find(const struct tr_fib *fib, uint32_t address)
 {
-	uint16_t hop;
-
-	fib->lpm->ops->lookup(fib->lpm, &address, &hop, 1);
-	return &fib->hops[hop];
+	return &fib->hops[fib->lpm->ops->find(fib->lpm, address)];
 }
 
 const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint32_t address)
@@ -48,13 +45,6 @@ const struct tr_next_hop *tr_tables_route_own(const struct tr_tables *tables, ui
 	return choose(fib, hop, tr_flow_hash_own(&fib->flow, destination));
 }
 
-bool tr_tables_leaves_by(const struct tr_tables *tables, uint32_t address, uint16_t port)
-{
-	const struct tr_fib *fib = tr_swap_active(tables->swap);
-
-	return tr_next_hop_leaves_by(fib->hops, find(fib, address), port);
-}
-
 uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct tr_route *out,
 	uint64_t room)
 {
@@ -77,6 +67,13 @@ uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct
 	return n;
 }
 
+// Will what is unplaced be tried again, now that something may have come free?
+static bool is_retry_due(const struct tr_tables *tables)
+{
+	return tables->unplaced &&
+		(tables->retry || !tables->was_ready || !tr_swap_ready(tables->swap));
+}
+
 void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
 {
 	*out = (struct tr_table_info){
@@ -84,8 +81,12 @@ void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
 		.next_hops = tr_hops_used(tables->hops),
 		.generation = tr_swap_active(tables->swap)->generation,
 		.pending = tr_dirty_count(&tables->dirty) + tr_hops_changed_count(tables->hops) +
-			tr_swap_set_size(tables->swap) + tr_walk_left(&tables->walk, tables->rib),
+			tr_swap_set_size(tables->swap) + tr_walk_left(&tables->walk, tables->rib) +
+			is_retry_due(tables),
 		.unplaced = tables->unplaced,
+		.lost = tables->lost,
+		.hops_room = tr_hops_room(tables->hops),
+		.blocks_room = tr_swap_room(tables->swap),
 		.swap_outstanding = tr_swap_outstanding(tables->swap),
 	};
 }

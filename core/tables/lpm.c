@@ -10,7 +10,7 @@ static const struct tr_lpm_ops *const structures[] = {
 	&tr_dir24_8_ops,
 };
 
-const struct tr_lpm_ops *tr_lpm_find(const char *name)
+static const struct tr_lpm_ops *find_structure(const char *name)
 {
 	for (size_t i = 0; i < sizeof(structures) / sizeof(structures[0]); i++) {
 		if (strcmp(structures[i]->name, name) == 0)
@@ -21,7 +21,7 @@ const struct tr_lpm_ops *tr_lpm_find(const char *name)
 
 struct tr_lpm *tr_lpm_new(const char *kind)
 {
-	const struct tr_lpm_ops *ops = tr_lpm_find(kind);
+	const struct tr_lpm_ops *ops = find_structure(kind);
 
 	if (!ops) {
 		errno = EINVAL;

@@ -25,6 +25,8 @@ struct tr_lpm_ops {
 	// Host-order addresses to next-hop indices; prefetches across the whole run.
 	void (*lookup)(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops,
 		uint32_t n);
+	// The same for a single address.
+	uint16_t (*find)(const struct tr_lpm *lpm, uint32_t address);
 	// Tells the cost model which memory a lookup of these addresses reads. Nothing on DPDK.
 	void (*touch)(const struct tr_lpm *lpm, struct io_core *core, const uint32_t *addresses,
 		uint32_t n);
@@ -32,6 +34,8 @@ struct tr_lpm_ops {
 	void (*guard)(struct tr_lpm *lpm, enum io_access access);
 	// Memory that lookups of the present prefixes may read.
 	uint64_t (*bytes)(const struct tr_lpm *lpm);
+	// How many more blocks of 256 addresses can have prefixes longer than 24 bits.
+	uint64_t (*room)(const struct tr_lpm *lpm);
 };
 
 // First member of every structure.
@@ -40,6 +44,3 @@ struct tr_lpm {
 };
 
 extern const struct tr_lpm_ops tr_dir24_8_ops;
-
-// The structure of that name, or NULL.
-const struct tr_lpm_ops *tr_lpm_find(const char *name);

@@ -247,16 +247,6 @@ uint16_t tr_hops_find(const struct tr_hops *hops, uint16_t port, uint32_t gatewa
 	return tr_hop_find(hops, &key);
 }
 
-uint32_t tr_hops_users(const struct tr_hops *hops, uint16_t port, uint32_t gateway)
-{
-	uint32_t users = 0;
-	uint16_t at = HOP_NONE;
-
-	while ((at = tr_hop_of_neighbor(hops, port, gateway, at)))
-		users += hops->hop[at].references;
-	return users;
-}
-
 uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t at)
 {
 	return hops->hop[at].references;
@@ -325,4 +315,9 @@ uint32_t tr_hops_changed_count(const struct tr_hops *hops)
 uint32_t tr_hops_used(const struct tr_hops *hops)
 {
 	return hops->used;
+}
+
+uint32_t tr_hops_room(const struct tr_hops *hops)
+{
+	return TR_HOPS_MAX - 1 - hops->used;
 }

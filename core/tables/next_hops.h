@@ -29,10 +29,9 @@ bool tr_hops_reuse(struct tr_hops *hops);
 // False if the route needs a new index and all are in use.
 bool tr_hops_fits(const struct tr_hops *hops, const struct tr_route *route);
 // Index of the next hop by a neighbour with the port's MTU, and references of an index; 0 where
-// there is none. Users: references of all next hops by the neighbour, whatever their MTU.
+// there is none.
 uint16_t tr_hops_find(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 uint32_t tr_hops_references(const struct tr_hops *hops, uint16_t hop);
-uint32_t tr_hops_users(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 // enum tr_route_kind of a next hop; of index 0: no route.
 uint8_t tr_hops_kind(const struct tr_hops *hops, uint16_t hop);
 // The neighbour's MAC address of a next hop, NULL: unknown. It is set in all next hops by it.
@@ -54,3 +53,4 @@ void tr_hops_gateway(struct tr_hops *hops, uint16_t port, uint32_t gateway, bool
 void tr_hops_port(struct tr_hops *hops, uint16_t port);
 bool tr_hops_in_group(const struct tr_hops *hops, uint16_t port, uint32_t gateway);
 uint32_t tr_hops_used(const struct tr_hops *hops);
+uint32_t tr_hops_room(const struct tr_hops *hops); // how many more there may be

@@ -12,7 +12,8 @@ static int refuse(const char **what, const char *text)
 	return -EINVAL;
 }
 
-int tr_route_check_key(const struct tr_route *route, const char **what)
+// What a deletion names too: prefix, length, source.
+static int check_key(const struct tr_route *route, const char **what)
 {
 	if (route->bits > 32)
 		return refuse(what, "prefix length 0 to 32 expected");
@@ -31,7 +32,8 @@ static bool is_broadcast(const struct tr_port_address *own, uint32_t address)
 	return own->bits <= 30 && (host == 0 || host == ~ipv4_mask(own->bits));
 }
 
-int tr_gateway_check(const struct tr_config *config, uint32_t gateway, uint16_t *port,
+// Whether a gateway can be reached by a port; *port TR_NO_PORT: finds the port.
+static int check_gateway(const struct tr_config *config, uint32_t gateway, uint16_t *port,
 	const char **what)
 {
 	int best_bits = -1;
@@ -70,7 +72,7 @@ static bool is_martian(const struct tr_route *route)
 
 int tr_route_check(const struct tr_config *config, struct tr_route *route, const char **what)
 {
-	int error = tr_route_check_key(route, what);
+	int error = check_key(route, what);
 
 	if (error)
 		return error;
@@ -81,7 +83,7 @@ int tr_route_check(const struct tr_config *config, struct tr_route *route, const
 	case TR_ROUTE_MORE:
 		if (is_martian(route))
 			return refuse(what, "prefix of unicast addresses expected");
-		return tr_gateway_check(config, route->gateway, &route->port, what);
+		return check_gateway(config, route->gateway, &route->port, what);
 	case TR_ROUTE_MTU:
 		if (route->gateway < IPV4_MTU_MIN || route->gateway > UINT16_MAX)
 			return refuse(what, "MTU of 68 to 65535 bytes expected");
@@ -169,7 +171,7 @@ int tr_route_check_rows(const struct tr_config *config, struct tr_route_change *
 		if (*rows == 0 && is_part)
 			return refuse(what, "route before its further gateways expected");
 		error = change->add ? tr_route_check(config, &change->route, what)
-				    : tr_route_check_key(&change->route, what);
+				    : check_key(&change->route, what);
 		if (!error && is_part)
 			error = check_part(changes, *rows, what);
 	}

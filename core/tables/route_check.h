@@ -10,8 +10,6 @@ static inline bool tr_route_is_part(const struct tr_route *route)
 	return route->kind == TR_ROUTE_MORE || route->kind == TR_ROUTE_MTU;
 }
 
-// What a deletion names too: prefix, length, source. 0, or -EINVAL with the reason in *what.
-int tr_route_check_key(const struct tr_route *route, const char **what);
 // A route to be added: the key, kind, port and gateway. Fills in the egress port, and sets port and
 // gateway to TR_NO_PORT and 0 where the kind has none.
 int tr_route_check(const struct tr_config *config, struct tr_route *route, const char **what);
@@ -19,6 +17,3 @@ int tr_route_check(const struct tr_config *config, struct tr_route *route, const
 // -EINVAL with the wrong one in *bad. Fills in as above, and puts the gateways in ascending order.
 int tr_route_check_rows(const struct tr_config *config, struct tr_route_change *changes, uint64_t n,
 	uint64_t *rows, uint64_t *bad, const char **what);
-// Whether a gateway can be reached by a port; *port TR_NO_PORT: finds the port.
-int tr_gateway_check(const struct tr_config *config, uint32_t gateway, uint16_t *port,
-	const char **what);

@@ -34,14 +34,12 @@ bool tr_tables_are_behind(const struct tr_tables *tables)
 	return tr_dirty_count(&tables->dirty) != 0;
 }
 
-int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *change)
+static int change_rib(struct tr_tables *tables, const struct tr_route_change *change)
 {
 	const struct tr_route *route = &change->route;
 	uint32_t index;
 	bool best_changed;
 
-	if (change->add && !tr_hops_fits(tables->hops, route))
-		return -ENOSPC;
 	// Room for the mark comes first: no change of the RIB without it.
 	int error = tr_dirty_reserve(&tables->dirty);
 	if (error)
@@ -55,6 +53,15 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 	return error;
 }
 
+int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *change)
+{
+	if (change->add && !tr_hops_fits(tables->hops, &change->route))
+		return -ENOSPC;
+	return change_rib(tables, change);
+}
+
+// A route without a next hop stays in the RIB, as one for which the FIB has no room does: those
+// that the same message deletes become free a swap later.
 uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change *changes,
 	uint64_t n)
 {
@@ -63,6 +70,7 @@ uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change 
 	unsigned gateways = 1;
 	uint16_t mtu = 0;
 	uint64_t rows = 1;
+	int error;
 
 	assert(!tr_route_is_part(&change.route));
 	for (; rows < n && tr_route_is_part(&changes[rows].route); rows++) {
@@ -76,11 +84,15 @@ uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change 
 		change.route.kind = TR_ROUTE_GROUP;
 		change.route.port = TR_NO_PORT;
 		change.route.gateway = tr_paths_take(tables->paths, path, gateways, mtu);
-		if (!change.route.gateway)
+		if (!change.route.gateway) {
+			tables->lost++;
 			return rows;
+		}
 	}
-	if (tr_tables_change(tables, &change) && change.route.kind == TR_ROUTE_GROUP)
+	error = change_rib(tables, &change);
+	if (error && change.route.kind == TR_ROUTE_GROUP)
 		tr_paths_give(tables->paths, change.route.gateway);
+	tables->lost += error == -ENOMEM;
 	return rows;
 }
 

@@ -23,8 +23,9 @@ void tr_tables_hold(struct tr_tables *tables, bool hold);
 // True while there are changes that the last poll did not come to.
 bool tr_tables_are_behind(const struct tr_tables *tables);
 // Makes the first of n checked changes, with the further gateways and the MTU that follow it.
-// Returns how many rows that were, 1 at least. A route that is not there to be deleted, or that
-// has no room, changes nothing.
+// Returns how many rows that were, 1 at least. A route that is not there to be deleted changes
+// nothing, nor does one for which there is no memory, which is counted as lost; one that no next
+// hop is left for is unplaced until there is.
 uint64_t tr_tables_apply(struct tr_tables *tables, const struct tr_route_change *changes,
 	uint64_t n);
 // A change of a single row. 0, -ENOENT (delete), -ENOMEM, -ENOSPC (no next-hop index left).
@@ -34,8 +35,6 @@ int tr_tables_change(struct tr_tables *tables, const struct tr_route_change *cha
 // nothing changes. -EINVAL: no such port, or an address of the router's own; -ENOMEM, -ENOSPC.
 int tr_tables_neighbor(struct tr_tables *tables, uint16_t port, uint32_t address,
 	const uint8_t *mac);
-// True if a route other than the learned host route goes through this neighbour.
-bool tr_tables_is_gateway(const struct tr_tables *tables, uint16_t port, uint32_t address);
 // A gateway is known not to answer, or may be tried again (as it may at first, and when its MAC
 // address becomes known). While a route has other gateways packets go by those. Cheap when nothing
 // changes.
@@ -61,8 +60,6 @@ const struct tr_next_hop *tr_tables_lookup(const struct tr_tables *tables, uint3
 const struct tr_next_hop *tr_tables_route(const struct tr_tables *tables,
 	const struct ipv4_header *ip);
 const struct tr_next_hop *tr_tables_route_own(const struct tr_tables *tables, uint32_t destination);
-// Whether packets to an address leave by a port, or some of them (RFC 3704 2.2).
-bool tr_tables_leaves_by(const struct tr_tables *tables, uint32_t address, uint16_t port);
 // A row for each next hop of an address that is in use now. Returns how many there are, copies at
 // most `room`.
 uint64_t tr_tables_rows(const struct tr_tables *tables, uint32_t address, struct tr_route *out,

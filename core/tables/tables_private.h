@@ -27,6 +27,7 @@ struct tr_tables {
 	struct tr_swap *swap;
 	struct tr_dirty dirty;
 	uint64_t unplaced;
+	uint64_t lost;        // changes without memory
 	uint16_t default_hop; // next hop that entry 0 copies, 0: no default route
 	bool hold;            // nothing is published
 	bool was_ready;       // at the last poll

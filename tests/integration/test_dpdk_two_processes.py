@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""`twinroute run` between two routers of another process, this one, by net_memif: two queues, two
-units. Frames go in and come out by rings here, so that every byte of every flow is accounted for.
+"""`twinroute run` between two routers of another process, this one, by net_memif, or by net_vhost
+and net_virtio_user: two queues, two units. Frames go in and come out by rings here, so that every
+byte of every flow is accounted for.
 
     ring - west - memif - [the process] - memif - east - ring
 """
@@ -76,9 +77,10 @@ socket = "{folder}/run/middle.sock"
 class Bed:
     """The process in the middle, and the routers on both sides."""
 
-    def __init__(self, folder: Path, role: str) -> None:
+    def __init__(self, folder: Path, driver: str, role: str) -> None:
         self.folder = folder
         self.prefix = f"two-{os.getpid()}-{next(NUMBERS)}"
+        self.driver = driver
         self.role = role
         self.socket = folder / "run" / "middle.sock"
         self.process: subprocess.Popen[str] | None = None
@@ -87,10 +89,14 @@ class Bed:
         self.injected = dict.fromkeys(SIDES, 0)
         self.before = dict.fromkeys(SIDES, (0, 0))  # received and sent in an earlier run
 
-    def memif(self, side: str, role: str) -> str:
-        path = self.folder / f"{side}.memif"
-        name = f"net_memif_{self.prefix}{side}"
-        return f"{name},role={role},id=0,socket={path},socket-abstract=no"
+    def device(self, side: str, role: str) -> str:
+        """Return one end of the link to a side."""
+        path, name = self.folder / f"{side}.sock", f"{self.prefix}{side}"
+        if self.driver == "memif":
+            return f"net_memif_{name},role={role},id=0,socket={path},socket-abstract=no"
+        if role == "server":
+            return f"net_vhost_{name},iface={path},queues={UNITS}"
+        return f"net_virtio_user_{name},path={path},queues={UNITS}"
 
     def start(self) -> None:
         """Run the router in the middle until it says that it is ready."""
@@ -98,7 +104,7 @@ class Bed:
             counters = engine.counters()
             self.before[side] = (counters.received["link"], counters.sent["link"])
         file = self.folder / "middle.toml"
-        devices = {side: self.memif(side, self.role) for side in SIDES}
+        devices = {side: self.device(side, self.role) for side in SIDES}
         names = {"PORT_MAC": PORT_MAC, "prefix": self.prefix, "folder": self.folder}
         file.write_text(CONFIG.format(**names, **devices))
         command = [sys.executable, "-m", "twinroute", "run", str(file)]
@@ -136,7 +142,7 @@ class Bed:
         }
         config = build_config(tables)
         name = f"{self.prefix}{side}"
-        devices = {"ring": f"net_ring_{name}", "link": self.memif(side, OTHER_ROLE[self.role])}
+        devices = {"ring": f"net_ring_{name}", "link": self.device(side, OTHER_ROLE[self.role])}
         config = on_dpdk(config, devices)
         self.rings[side] = RingPort(config, name, rx_queues=UNITS, tx_queues=UNITS + 1)
         stack.callback(self.rings[side].close)
@@ -262,10 +268,13 @@ def cross(bed: Bed) -> None:
         assert counters.dropped - around[side].dropped == Counter()
 
 
-@pytest.fixture(params=["server", "client"])
+@pytest.fixture(
+    params=[(driver, role) for driver in ("memif", "vhost") for role in ("server", "client")],
+    ids=lambda one: "-".join(one),
+)
 def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
-    """Make both processes; request.param: which end of its links the one in the middle is."""
-    made = Bed(tmp_path, request.param)
+    """Make both processes; request.param: the links, and which end of them is in the middle."""
+    made = Bed(tmp_path, *request.param)
     with ExitStack() as stack:
         stack.callback(made.close)
         if made.role == "server":  # net_memif wants the server to be there first
@@ -291,8 +300,8 @@ def test_sigterm_leaves_nothing_behind(bed: Bed):
     assert not bed.socket.parent.exists()
     assert not Path("/var/run/dpdk", bed.prefix).exists()
     if bed.role == "server":
-        assert not list(bed.folder.glob("*.memif"))
-        return  # a client of net_memif does not connect a second time
+        assert not list(bed.folder.glob("*.sock"))
+        return  # a client of either driver does not connect a second time
     bed.start()
     bed.find_each_other()
     cross(bed)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.control_bed import TABLES, toml
+from tests.control_bed import GATEWAY, TABLES, toml
 from twinroute import service
 from twinroute.cli import main
 from twinroute.config import Config, load_config
@@ -91,6 +91,22 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = Bed(tmp_path, monkeypatch)
     yield made
     made.notified.close()
+
+
+def test_ready_means_that_routes_are_in_force(life: Bed, monkeypatch):
+    def make(config: Config) -> Engine:
+        engine = Engine(config)
+        engine.router.route_add("100.0.0.0/8", GATEWAY)  # as one of the configuration, too late
+        return engine
+
+    def visit() -> None:
+        with ControlClient(life.socket) as client:
+            hop = client.call("route.lookup", address="100.7.0.1")
+            assert (hop["via"], hop["port"]) == (GATEWAY, "p1")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(life, "make", make)
+    assert life.serve(visit) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -194,3 +210,13 @@ def test_a_failure_is_one_line_and_status_1(life: Bed, monkeypatch, capsys):
     monkeypatch.setattr("twinroute.dpdk.run.run", fail)
     assert main(["run", str(life.file)]) == 1
     assert capsys.readouterr().err == "twinroute: error: the router has failed: oops\n"
+
+
+def test_progress_is_told_to_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(service, "PROGRESS_S", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    service.Progress("r1")(1234567)
+    assert capsys.readouterr().err == "twinroute: r1: 1,234,567 changes of the tables are to come\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    service.Progress("r1")(1)
+    assert capsys.readouterr().err == ""
