@@ -29,6 +29,7 @@ from twinroute.router_api import RouterApi
 SAMPLE_S = 1.0  # between two looks at the samples
 CHARACTERS_MAX = 1000  # of what a client has sent
 NO_LOGIN = 2**32 - 1
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CREDENTIALS = struct.Struct("iII")
 
 Who = dict[str, int | str | None]
@@ -104,11 +105,14 @@ class EventLog:
 
 
 def _append(to: str, line: bytes) -> None:
-    """Write a line at once. The file is opened each time, so that it may be rotated."""
+    """Write a line at once. The file is opened each time, so that it may be rotated.
+
+    Nothing waits for a pipe that nobody reads.
+    """
     if to == STDERR:
         print(line.decode(), end="", file=sys.stderr, flush=True)
         return
-    file = os.open(to, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(to, FLAGS, 0o600)
     try:
         os.write(file, line)
     finally:

@@ -205,6 +205,12 @@ def test_a_file_that_was_rotated_is_made_again(file: Path):
         file.rename(file.with_suffix(".1"))
 
 
+def test_a_pipe_that_nobody_reads_is_refused(file: Path):
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match="a file that can be written, or stderr: No such device"):
+        EventLog(config(file))
+
+
 def test_a_full_disk_is_told_once_and_stops_nothing(file: Path, monkeypatch, capsys):
     log = EventLog(config(file))
 
