@@ -15,6 +15,7 @@ import pytest
 from tests import packets as p
 from tests.control_bed import HOST, HOST_MAC, TABLES, Bed, bed, toml
 from twinroute import event_log
+from twinroute.cli import main
 from twinroute.config import Config, build_config, load_config, parse_config
 from twinroute.control_client import Refused
 from twinroute.errors import ConfigError, TwinrouteError
@@ -90,6 +91,16 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path):
 def test_a_reason_that_there_is_not_is_refused(tmp_path: Path, file: Path):
     with pytest.raises(ConfigError, match=r'<code>: log.drops\[1\] = "martian": expected one of '):
         Bed(tmp_path, config(file, drops=["martian"]), logs=True)
+
+
+def test_check_knows_the_reasons(tmp_path: Path, capsys):
+    source = tmp_path / "r1.toml"
+    for drops, code in ((["urpf", "no_route"], 0), (["urpf", "echo_answered"], 2)):
+        source.write_text(f"{PORT}[log]\ndrops = {json.dumps(drops)}\n")
+        assert main(["check", str(source)]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    start = f'twinroute: error: {source}: log.drops[2] = "echo_answered": expected one of the drop'
+    assert line.startswith(start)
 
 
 # --- the audit ------------------------------------------------------------------------------------
