@@ -100,6 +100,22 @@ int tr_router_counters(const struct tr_router *router, unsigned unit, struct tr_
 uint64_t tr_router_held(const struct tr_router *router, unsigned unit);
 void tr_router_table_info(const struct tr_router *router, struct tr_table_info *out);
 
+// A packet that was dropped, as it was then.
+struct tr_drop_sample {
+	uint16_t reason;
+	uint16_t port;  // by which it came, TR_NO_PORT: made here
+	uint16_t bytes; // of the frame
+	uint16_t copied;
+	uint8_t data[TR_DROP_BYTES];
+};
+// Which reasons (TR_DROP_WORDS words of bits) packets are sampled for from now on; at first none.
+// From one thread, at any time, as the next one.
+void tr_router_sample_drops(struct tr_router *router, const uint64_t *reasons);
+// Takes samples, at most TR_DROP_SAMPLES of a unit wait. *missed: wanted packets of which none was
+// kept, ever.
+uint32_t tr_router_drop_samples(struct tr_router *router, struct tr_drop_sample *out, uint32_t room,
+	uint64_t *missed);
+
 // Checks changes against the ports (kinds, ranges, gateway on a connected subnet), fills in the
 // egress port of each and puts the gateways of a route in their order. 0, or -EINVAL with the index
 // in *bad and why in *what (static string).

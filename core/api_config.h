@@ -10,6 +10,9 @@
 #define TR_UNITS_MAX 17
 #define TR_STEPS_MAX 32
 #define TR_DROPS_MAX 96
+#define TR_DROP_WORDS 2    // of 64 bits, for all reasons
+#define TR_DROP_SAMPLES 64 // a unit keeps at most
+#define TR_DROP_BYTES 80   // Ethernet, an IP header with all options, ports
 #define TR_PUNTS_MAX 32
 #define TR_PORT_ADDRESSES_MAX 16
 #define TR_GROUPS_MAX 256

@@ -57,8 +57,8 @@ static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, u
 	struct pkt **pkts, unsigned n);
 static inline unsigned io_tx_burst(struct io_core *core, struct io_port *port, uint16_t queue,
 	struct pkt **pkts, unsigned n);
-// To be called before io_tx_burst() if any of the packets is shorter than 60 bytes: not every driver
-// fills such frames up, and what it fills them with might be anything.
+// To be called before io_tx_burst() if any of the packets is shorter than 60 bytes: not every
+// driver fills such frames up, and what it fills them with might be anything.
 static inline void io_tx_fill(struct pkt **pkts, unsigned n);
 static inline unsigned io_twin_rx_burst(struct io_core *core, struct io_port *port,
 	struct pkt **pkts, unsigned n);

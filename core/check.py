@@ -77,10 +77,12 @@ def try_out(config: Config) -> list[int]:
     Returns the number of routes in each route file. Raises ConfigError for a profile, InputError
     for a line of a route file.
     """
-    if config.sim.profile == "functional" and not config.route_files:
+    if config.sim.profile == "functional" and not config.route_files and not config.log.drops:
         return []
     try:
+        from twinroute.drop_samples import check_reasons
         from twinroute.sim.bench import Bench
+        from twinroute.sim.native import NATIVE
         from twinroute.sim.profile import load_profile, profile_names
     except ImportError as error:
         reason = on_one_line(str(error))
@@ -92,6 +94,7 @@ def try_out(config: Config) -> list[int]:
         problem = f'sim.profile = "{profile}": expected one of {names}, or a path ending in .toml'
         raise ConfigError([on_one_line(f"{config.path}: {problem}")])
     load_profile(profile)
+    check_reasons(NATIVE, config.log.drops, on_one_line(str(config.path)))
     router = Bench().router(config.model_copy(update={"route_files": []}))
     return [
         router.routes_load(file.path, via=file.via, preference=file.preference)

@@ -21,6 +21,7 @@ from twinroute.config_errors import on_one_line, problem, validation_problems
 from twinroute.config_filters import ACTION, Action, Filter, Martians
 from twinroute.config_groups import DAEMONS_GROUPS, GROUP, MulticastRoute
 from twinroute.config_icmp import Icmp
+from twinroute.config_log import STDERR, Log
 from twinroute.config_options import Options
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
@@ -210,6 +211,7 @@ class Document(Table):
     dpdk: Dpdk = Dpdk()
     control: Control = Control()
     metrics: Metrics = Metrics()
+    log: Log = Log()
 
 
 class Config(Table):
@@ -236,6 +238,7 @@ class Config(Table):
     dpdk: Dpdk
     control: Control
     metrics: Metrics
+    log: Log
     path: Path | None = None
 
 
@@ -320,6 +323,9 @@ def _assemble(tables: Document, base: Path) -> Config:
     }
     links = {key: SimPort() for key in ports} | tables.sim.port
     socket = f"{name}.sock"
+    log = tables.log
+    if log.to != STDERR:
+        log = log.model_copy(update={"to": str(base / log.to)})
     profile = tables.sim.profile
     if profile.endswith(".toml"):
         profile = str(base / profile)
@@ -343,6 +349,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         dpdk=tables.dpdk.model_copy(update={"port": _devices(tables)}),
         control=tables.control if tables.control.socket.name else Control(socket=SOCKETS / socket),
         metrics=tables.metrics,
+        log=log,
     )
 
 

@@ -43,6 +43,25 @@ void tr_router_table_info(const struct tr_router *router, struct tr_table_info *
 	out->swap_outstanding |= router->slow.rules_swap.old != NULL;
 }
 
+void tr_router_sample_drops(struct tr_router *router, const uint64_t *reasons)
+{
+	for (uint32_t i = 0; i <= router->config.fast_units; i++)
+		tr_drop_log_want(&router->fast[i].drop_log, reasons);
+	tr_drop_log_want(&router->slow.drop_log, reasons);
+}
+
+uint32_t tr_router_drop_samples(struct tr_router *router, struct tr_drop_sample *out, uint32_t room,
+	uint64_t *missed)
+{
+	uint32_t n;
+
+	*missed = 0;
+	n = tr_drop_log_take(&router->slow.drop_log, out, room, missed);
+	for (uint32_t i = 0; i <= router->config.fast_units; i++)
+		n += tr_drop_log_take(&router->fast[i].drop_log, out + n, room - n, missed);
+	return n;
+}
+
 int tr_routes_check(const struct tr_router *router, struct tr_route_change *changes, uint64_t n,
 	uint64_t *bad, const char **what)
 {

@@ -7,11 +7,13 @@ that a target is called by one thread and a change is made whole before the next
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from twinroute import reload
 from twinroute.config import Config, load_config
+from twinroute.config_log import AuditEvent
 from twinroute.errors import InputError
+from twinroute.event_log import EventLog, Who
 from twinroute.target import Target
 
 Arguments = ParamSpec("Arguments")
@@ -21,10 +23,17 @@ Result = TypeVar("Result")
 class Controller:
     """The management of one router."""
 
-    def __init__(self, target: Target, config: Config) -> None:
-        """Manage a target that runs this configuration, until close()."""
+    def __init__(self, target: Target, config: Config, log: EventLog | None = None) -> None:
+        """Manage a target that runs this configuration, until close(). log: None: nothing.
+
+        Raises ConfigError if the log is to have what the router does not know.
+        """
         self.target = target
         self.config = config
+        self._log = log
+        if log is not None:
+            log.check(config, target.router.native)
+            log.follow(config, target.router)
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="control")
 
     def call(
@@ -49,7 +58,21 @@ class Controller:
                 raise InputError("reload: the router was not started from a file")
             config = load_config(self.config.path)
         router, backend = self.target.router, self.target.backend
+        if self._log is not None:
+            self._log.check(config, router.native)
         difference = reload.reload(router, backend, self.config, config)
         self.config = config
+        if self._log is not None:
+            self._log.follow(config, router)
         self.target.settle()
         return difference
+
+    def audit(self, event: AuditEvent, who: Who, **fields: Any) -> None:
+        """Write an event down, where there is a log."""
+        if self._log is not None:
+            self._log.audit(event, who, **fields)
+
+    def log_drops(self) -> None:
+        """Write samples of dropped packets, where there is a log; to be called now and then."""
+        if self._log is not None:
+            self._log.drops(self.target.router)

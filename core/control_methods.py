@@ -21,6 +21,7 @@ import twinroute
 from twinroute import control_params as p
 from twinroute import control_ports, routes
 from twinroute.config_errors import validation_problems
+from twinroute.config_log import AuditEvent
 from twinroute.control import Controller
 from twinroute.counters import Counters, StepCounters
 from twinroute.errors import ConfigError, InputError
@@ -358,6 +359,14 @@ METHODS = {
     "config.reload": Method(p.Params, Session.config_reload),
     "capture": Method(p.Capture, Session.capture),
     "trace": Method(p.Trace, Session.trace),
+}
+
+# What of them the audit tells (config_log.py).
+EVENTS: dict[str, AuditEvent] = {
+    **dict.fromkeys(("route.add", "route.delete", "route.load"), "change"),
+    **dict.fromkeys(("neighbor.add", "neighbor.delete"), "change"),
+    **dict.fromkeys(("port.up", "port.down", "config.reload"), "change"),
+    **dict.fromkeys(("capture", "trace"), "watch"),
 }
 
 

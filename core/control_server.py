@@ -12,11 +12,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from twinroute.config_log import AuditEvent
 from twinroute.control import Controller
-from twinroute.control_methods import Object, Session, Stream, begin
+from twinroute.control_methods import EVENTS, Object, Session, Stream, begin
 from twinroute.errors import TwinrouteError
+from twinroute.event_log import Who, peer
 from twinroute.socket_file import SocketFile
 
 LINE_BYTES_MAX = 1 << 20
@@ -115,6 +118,7 @@ class ControlServer:
             if len(self._clients) > CLIENTS_MAX:
                 await client.refuse(f"expected at most {CLIENTS_MAX} clients at a time")
             else:
+                await client.audit("access")
                 await client.serve()
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass  # it is gone, does not read, or the server stops
@@ -134,12 +138,17 @@ class _Client:
     ) -> None:
         self._controller = controller
         self._session = Session(controller)
+        self._who: Who = peer(writer.get_extra_info("socket"))
         self._reader = reader
         self._writer = writer
         self._stall_s = stall_s
         self._lines: asyncio.Queue[bytes | _TooLong | None] = asyncio.Queue(REQUESTS_WAITING_MAX)
         self._hung_up = asyncio.Event()  # it will send no more
         self._cut_off = True  # until the connection ends well
+
+    async def audit(self, event: AuditEvent, **fields: Any) -> None:
+        """Write down what the client does."""
+        await self._call(partial(self._controller.audit, event, self._who, **fields))
 
     async def serve(self) -> None:
         feeder = asyncio.create_task(self._feed())
@@ -190,16 +199,17 @@ class _Client:
         except (ValueError, RecursionError) as error:
             await self.answer(number, error=f"request: expected JSON on a line: {error}")
             return
+        asked = {"method": request.get("method"), "params": request.get("params")}
         try:
-            result = await self._perform(number, request.get("method"), request.get("params"))
+            result = await self._perform(number, **asked)
         except (TwinrouteError, ValueError) as error:
-            await self.answer(number, error=str(error))
+            await self.answer(number, error=str(error), asked=asked)
         except OSError:
             raise  # of the connection
         except Exception as error:
             traceback.print_exc()
             text = f"internal error: {type(error).__name__}: {error}"
-            await self.answer(number, error=text, kind="internal")
+            await self.answer(number, error=text, kind="internal", asked=asked)
         else:
             await self._send({"id": number, "result": result})
 
@@ -208,12 +218,18 @@ class _Client:
         await self.answer(None, error=error)
         self._cut_off = False
 
-    async def answer(self, number: Any, *, error: str, kind: str = "input") -> None:
-        """Send an error."""
+    async def answer(
+        self, number: Any, *, error: str, kind: str = "input", asked: Object | None = None
+    ) -> None:
+        """Send an error, and write down what was asked for."""
+        await self.audit("failure", **asked or {}, error=error)
         await self._send({"id": number, "error": {"message": error, "kind": kind}})
 
     async def _perform(self, number: Any, method: object, params: object) -> Object:
         done = await self._call(begin, self._session, method, params)
+        if event := EVENTS.get(str(method)):
+            came = {"result": done} if isinstance(done, dict) else {}
+            await self.audit(event, method=method, params=params, **came)
         if isinstance(done, dict):
             return done
         result: Object | None = None

@@ -18,6 +18,7 @@ from twinroute.config import Config, Neighbor
 from twinroute.config_errors import Place, as_toml, place_text
 from twinroute.config_groups import live_groups
 from twinroute.config_icmp import live_icmp
+from twinroute.config_log import live_log
 from twinroute.errors import ConfigError
 from twinroute.router_api import RouterApi
 from twinroute.routes import Array
@@ -188,6 +189,7 @@ def _live(config: Config) -> dict[Place, object]:
     live.update({("options", name): value for name, value in config.options})
     live.update(live_icmp(config.icmp))
     live.update(live_groups(config))
+    live.update(live_log(config.log))
     return live
 
 

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The life of a running router: start, serve, signals, and an end that leaves nothing behind."""
 
-import os
 import queue
 import signal
-import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
@@ -18,9 +17,12 @@ from twinroute.control import Controller
 from twinroute.control_server import ControlServer
 from twinroute.control_tables import reload_text
 from twinroute.errors import Failure, TwinrouteError
+from twinroute.event_log import EventLog, own_process
 from twinroute.metrics import MetricsServer
+from twinroute.reload import Difference
 from twinroute.room import Unplaced
 from twinroute.socket_file import SocketFile
+from twinroute.systemd import Watch, notify
 from twinroute.target import Engine
 
 PROGRESS_S = 1.0  # between two lines about a start that takes long
@@ -41,13 +43,14 @@ def serve(config: Config, make_engine: Callable[[Config], Engine]) -> int:
     with _signals(events), ExitStack() as stack:
         # First of all: a second instance is refused before it touches a device.
         listener = stack.enter_context(SocketFile(config.control.socket))
+        log = EventLog(config)
         engine = make_engine(config)
         stack.callback(_stop, engine)
         # Before a packet comes in, and again for what links that come up have brought.
         engine.settle(Progress(config.name))
         engine.start()
         engine.settle(Progress(config.name))
-        controller = Controller(engine, config)
+        controller = Controller(engine, config, log)
         stack.callback(controller.close)
         server = ControlServer(controller, listener, on_failure=events.put)
         stack.callback(server.stop)
@@ -60,9 +63,10 @@ def serve(config: Config, make_engine: Callable[[Config], Engine]) -> int:
             where = f"[{address}]" if ":" in address else address
             served += f", metrics http://{where}:{metrics.port}/metrics"
         _say(f"{config.name} ready: {len(config.ports)} ports, {served}")
-        _notify("READY=1")
+        controller.audit("change", own_process("start"), file=str(config.path))
+        notify("READY=1")
         status = _wait(events, controller, engine)
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
     return status
 
 
@@ -79,36 +83,56 @@ class Progress:
         if time.monotonic() < self._due_s:
             return
         self._due_s += PROGRESS_S
-        _notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_US}")
+        notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_US}")
         if sys.stderr.isatty():
             _say(f"{self._name}: {left:,} changes of the tables are to come")
 
 
 def _wait(events: "queue.SimpleQueue[Event]", controller: Controller, engine: Engine) -> int:
-    """Handle events until one of them is the end."""
+    """Handle events until one of them is the end; look after the router meanwhile."""
+    watch = Watch(engine.turns, _say)
+    every_s = min(WATCH_S, watch.still_s / 2)
+    logged = controller.executor.submit(controller.log_drops)
     while True:
-        try:
-            event = events.get(timeout=WATCH_S)
-        except queue.Empty:
+        event: Event | None = None
+        with suppress(queue.Empty):
+            event = events.get(timeout=every_s)
+        watch.look()
+        if event is None:
             if problem := engine.problem():
-                raise Failure(f"the router has failed: {problem}") from None
+                raise Failure(f"the router has failed: {problem}")
+            if logged.done():  # else the management has other work
+                logged.result()
+                logged = controller.executor.submit(controller.log_drops)
             continue
         if isinstance(event, BaseException):
             traceback.print_exception(event)
             raise Failure(f"the management has failed: {type(event).__name__}: {event}")
         if event in ENDING:
             return 0
-        _notify("RELOADING=1")
-        try:
-            done = controller.call(controller.reload).summary()
-        except Unplaced as error:
-            _say(f"reload: {error}")
-        except (TwinrouteError, OSError) as error:
-            for line in str(error).splitlines():
-                _say(f"reload refused: {line}")
-        else:
-            _say(reload_text(done))
-        _notify("READY=1")
+        notify("RELOADING=1")
+        reloading = controller.executor.submit(controller.reload)
+        while not wait([reloading], timeout=every_s).done:
+            watch.look()
+        _tell(controller, reloading)
+        notify("READY=1")
+
+
+def _tell(controller: Controller, reloading: "Future[Difference]") -> None:
+    """Say what came of a reload."""
+    who = own_process("SIGHUP")
+    try:
+        done = reloading.result().summary()
+    except Unplaced as error:
+        controller.audit("failure", who, method="config.reload", error=str(error))
+        _say(f"reload: {error}")
+    except (TwinrouteError, OSError) as error:
+        controller.audit("failure", who, method="config.reload", error=str(error))
+        for line in str(error).splitlines():
+            _say(f"reload refused: {line}")
+    else:
+        controller.audit("change", who, method="config.reload", result=done)
+        _say(reload_text(done))
 
 
 def _stop(engine: Engine) -> None:
@@ -135,13 +159,3 @@ def _signals(events: "queue.SimpleQueue[Event]") -> Iterator[None]:
 def _say(text: str) -> None:
     with suppress(OSError):  # nobody reads it
         print(f"twinroute: {on_one_line(text)}", file=sys.stderr, flush=True)
-
-
-def _notify(state: str) -> None:
-    """Tell systemd, if it started this process and asks to be told (sd_notify(3))."""
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if not path.startswith(("/", "@")):
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.connect("\0" + path[1:] if path[0] == "@" else path)
-        sender.send(state.encode())

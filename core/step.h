@@ -21,7 +21,7 @@ struct tr_batch {
 	bool checksums_good; // the NIC says so of every lane
 	uint8_t reserved;
 	uint64_t live[TR_LIVE_WORDS];
-	// Of live lanes, set by validate: a unicast frame with a source address and without IP options.
+	// Of live lanes, set by validate: unicast frames with a source address and no IP options.
 	uint64_t plain[TR_LIVE_WORDS];
 	uint16_t verdict[TR_BATCH_MAX]; // 0, or why the lane left (reasons.h)
 	uint16_t bytes[TR_BATCH_MAX];   // frame length

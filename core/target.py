@@ -151,3 +151,6 @@ class Engine(Target, Protocol):
 
     def problem(self) -> str | None:
         """Tell what has gone wrong since the start, in one line, or None."""
+
+    def turns(self) -> dict[str, int]:
+        """Return by the name of each unit how often its loop went round; never waits."""

@@ -147,8 +147,15 @@ class Engine(RouterApi):
     def unit_infos(self) -> list[UnitInfo]:
         """Return every unit's thread, the slow path last."""
         with self._lock:
-            pointer = self._open()
-            return [info.unit_info(pointer, unit, self.units) for unit in range(self.units)]
+            return self.unit_infos_unlocked()
+
+    def unit_infos_unlocked(self) -> list[UnitInfo]:
+        """Do the same without taking turns, also while another call waits for a unit that hangs.
+
+        Who closes the engine sees to it that nobody asks meanwhile.
+        """
+        pointer = self._open()
+        return [info.unit_info(pointer, unit, self.units) for unit in range(self.units)]
 
     # --- how its core is reached (RouterApi) ------------------------------------------------------
 

@@ -17,6 +17,8 @@ Run a router on the devices of its configuration, in the foreground. It says on 
 ready, and tells systemd if that has started it. SIGTERM or Ctrl-C: it sends what it holds, stops,
 and leaves nothing behind. SIGHUP: it reads its configuration again, as `twinroute config reload`.
 
+It writes who has changed what, and which packets were dropped, as [log] in the configuration says.
+
 `twinroute show`, `route`, `capture`, `trace` and `shell` manage it from another terminal."""
 
 EPILOG = """\

@@ -42,6 +42,10 @@ class EngineTarget:
         """Tell if the units do not run although they should."""
         return None if self.engine.running else "its units have stopped"
 
+    def turns(self) -> dict[str, int]:
+        """Return how often each unit's loop went round, also if one of them hangs."""
+        return {unit.name: unit.turns for unit in self.engine.unit_infos_unlocked()}
+
     def port_states(self) -> list[PortState]:
         """Return every port as it is."""
         states = []

@@ -66,6 +66,8 @@ file_prefix = "{prefix}"
 device = "{device0}"
 [dpdk.port.p1]
 device = "{device1}"
+[log]
+audit = []
 [control]
 socket = "{socket}"
 """

@@ -46,6 +46,10 @@ class BenchTarget:
         """Tell of nothing: a world that fails raises."""
         return None
 
+    def turns(self) -> dict[str, int]:
+        """Return none: units go on when the bench runs."""
+        return {}
+
     def port_states(self) -> list[PortState]:
         """Return every port."""
         router = self.router

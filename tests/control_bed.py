@@ -12,6 +12,7 @@ from twinroute.config import Config, build_config
 from twinroute.control import Controller
 from twinroute.control_client import ControlClient
 from twinroute.control_server import ControlServer
+from twinroute.event_log import EventLog
 from twinroute.sim import Bench
 from twinroute.sim.target import BenchTarget
 from twinroute.socket_file import SocketFile
@@ -52,12 +53,15 @@ def _keys(values: dict[str, Any]) -> list[str]:
 class Bed:
     """A router of a bench, its controller, and a control server in a folder."""
 
-    def __init__(self, folder: Path, config: Config | None = None, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, config: Config | None = None, *, logs: bool = False, **options: Any
+    ) -> None:
         self.config = config or build_config(TABLES)
         self.bench = Bench.from_config(self.config)
         self.router = self.bench.only
         self.target = BenchTarget(self.bench)
-        self.controller = Controller(self.target, self.config)
+        log = EventLog(self.config) if logs else None
+        self.controller = Controller(self.target, self.config, log)
         self.path = folder / "r1.sock"
         self.listener = SocketFile(self.path)
         self.failures: list[BaseException] = []

@@ -13,6 +13,7 @@ from twinroute.conformance.frames import ip_of
 from twinroute.conformance.kit import PORT, ConfigBed, T, config_case
 from twinroute.control import Controller
 from twinroute.control_server import ControlServer
+from twinroute.event_log import EventLog
 from twinroute.socket_file import SocketFile
 
 ROUTER = (
@@ -25,16 +26,17 @@ ROUTER = (
 class Managed:
     """A router of the simulator with its file and its control socket."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start it."""
+    def __init__(self, folder: Path, text: str) -> None:
+        """Start it with the text of its file, in which LOG stands for the path of its log."""
         from twinroute.sim import Bench
         from twinroute.sim.target import BenchTarget
 
         self.file = folder / "router.toml"
-        self.file.write_text(ROUTER, encoding="utf-8")
+        self.log = folder / "log"
+        self.file.write_text(text.replace("LOG", str(self.log)), encoding="utf-8")
         config = load_config(self.file)
         self.bench = Bench.from_config(config)
-        self.controller = Controller(BenchTarget(self.bench), config)
+        self.controller = Controller(BenchTarget(self.bench), config, EventLog(config))
         self.socket = folder / "router.sock"
         self.listener = SocketFile(self.socket)
         self.server = ControlServer(self.controller, self.listener)
@@ -48,10 +50,10 @@ class Managed:
 
 
 @contextlib.contextmanager
-def managed() -> Iterator[Managed]:
-    """Run a router for a while."""
+def managed(text: str = f"{ROUTER}[log]\naudit = []\n") -> Iterator[Managed]:
+    """Run a router for a while; by default it logs nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        router = Managed(Path(folder))
+        router = Managed(Path(folder), text)
         try:
             yield router
         finally:

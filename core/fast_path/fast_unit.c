@@ -29,7 +29,7 @@ int tr_fast_unit_init(struct tr_fast_unit *unit, const struct tr_config *config,
 			return -ENOMEM;
 	}
 	return tr_distributor_init(&unit->distributor, config, unit->core, unit->port, index,
-		&unit->counters);
+		&unit->counters, &unit->drop_log);
 }
 
 void tr_fast_unit_fini(struct tr_fast_unit *unit)

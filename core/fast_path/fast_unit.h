@@ -6,6 +6,7 @@
 #include "pipeline.h"
 #include "queues/command.h"
 #include "queues/distributor.h"
+#include "queues/drop_log.h"
 #include "router.h"
 #include "slow_path/rate_limit.h"
 #include "tables/fib.h"
@@ -55,6 +56,7 @@ struct tr_fast_unit {
 	struct tr_stopwatch stopwatch;
 	struct tr_batch batch;
 	struct tr_counters counters;
+	struct tr_drop_log drop_log;
 };
 
 // A burst's n packets are in batch->pkt: makes them lanes.

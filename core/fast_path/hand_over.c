@@ -11,6 +11,8 @@ static void drop_ring_full(struct tr_fast_unit *unit, struct pkt **pkts, unsigne
 	if (n == 0)
 		return;
 	tr_count(&unit->counters.dropped[TR_DROP_PUNT_RING_FULL], n);
+	for (unsigned i = 0; i < n; i++)
+		tr_drop_log(&unit->drop_log, pkts[i], TR_DROP_PUNT_RING_FULL);
 	if (io_trace_on(unit->core)) {
 		for (unsigned i = 0; i < n; i++)
 			io_trace(unit->core, pkts[i], TR_STEP_HAND_OVER,
@@ -40,6 +42,7 @@ void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint
 			break;
 		case TR_VERDICT_DROP:
 			tr_count(&unit->counters.dropped[reason], 1);
+			tr_drop_log(&unit->drop_log, pkts[i], reason);
 			dead[dead_count++] = pkts[i];
 			break;
 		default:

@@ -18,8 +18,8 @@ static void copy_returning(struct tr_fast_unit *unit, const struct tr_batch *bat
 	}
 }
 
-// Where the run of lanes ends that leave by the port of lane `first`: four at a time as long as that
-// goes.
+// Where the run of lanes ends that leave by the port of lane `first`: four at a time as long as
+// that goes.
 static unsigned end_of_run(const uint16_t *egress, unsigned first, unsigned n)
 {
 	uint64_t same = egress[first] * 0x0001000100010001u;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which variants there are, the fastest first, and whether this processor can run them.
+// Which variants of the inner loops there are, the fastest first, and whether this processor can
+// run them.
 #include "fast_path/vector.h"
 #include <string.h>
 

@@ -23,9 +23,9 @@ struct tr_vector_ops {
 	// Which of n sources, at most 64, have a mark. The array has room for 64.
 	uint64_t (*find_suspects)(const struct tr_suspects *suspects, const uint32_t *source,
 		unsigned n);
-	// Forwards those of up to 64 live lanes from `first` on (a multiple of 64) that have one known
-	// neighbour as next hop, a TTL above 1, and are short enough for the link: MAC addresses,
-	// TTL, checksum, egress. Returns which; the others are as before, but for egress.
+	// Forwards those of up to 64 live lanes from `first` on (a multiple of 64) that have one
+	// known neighbour as next hop, a TTL above 1, and are short enough for the link: MAC
+	// addresses, TTL, checksum, egress. Returns which; others are as before, but for egress.
 	uint64_t (*forward)(struct tr_batch *batch, unsigned first, const struct tr_next_hop *hops);
 };
 

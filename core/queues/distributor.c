@@ -24,11 +24,12 @@
 
 int tr_distributor_init(struct tr_distributor *distributor, const struct tr_config *config,
 	struct io_core *core, const struct tr_port *ports, uint16_t tx_queue,
-	struct tr_counters *counters)
+	struct tr_counters *counters, struct tr_drop_log *drop_log)
 {
 	*distributor = (struct tr_distributor){
 		.core = core,
 		.counters = counters,
+		.drop_log = drop_log,
 		.ports = ports,
 		.port_count = config->ports,
 		.tx_queue = tx_queue,
@@ -61,6 +62,8 @@ static void drop(struct tr_distributor *distributor, struct pkt **pkts, unsigned
 	if (n == 0)
 		return;
 	tr_count(&distributor->counters->dropped[reason], n);
+	for (unsigned i = 0; i < n; i++)
+		tr_drop_log(distributor->drop_log, pkts[i], reason);
 	if (io_trace_on(distributor->core)) {
 		for (unsigned i = 0; i < n; i++)
 			io_trace(distributor->core, pkts[i], TR_STEP_TRANSMIT,

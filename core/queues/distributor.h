@@ -5,6 +5,7 @@
 // the buffer and are offered again, the highest first; routine ones are lost (RFC 2474 4.2.2.2).
 // One distributor belongs to one unit; both fast and slow path use it.
 #pragma once
+#include "queues/drop_log.h"
 #include "router.h"
 
 struct tr_distributor_queue {
@@ -23,6 +24,7 @@ struct tr_distributor_queue {
 struct tr_distributor {
 	struct io_core *core;
 	struct tr_counters *counters; // of the unit
+	struct tr_drop_log *drop_log; // likewise
 	const struct tr_port *ports;
 	uint32_t port_count;
 	uint16_t tx_queue; // the unit's number
@@ -36,7 +38,7 @@ struct tr_distributor {
 // 0 or -ENOMEM. `ports` stays the caller's and must live as long.
 int tr_distributor_init(struct tr_distributor *distributor, const struct tr_config *config,
 	struct io_core *core, const struct tr_port *ports, uint16_t tx_queue,
-	struct tr_counters *counters);
+	struct tr_counters *counters, struct tr_drop_log *drop_log);
 // Frees what is still held as well.
 void tr_distributor_fini(struct tr_distributor *distributor);
 // Takes n packets of these lengths; sends the port's buffer whenever that fills it.

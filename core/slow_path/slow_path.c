@@ -59,7 +59,7 @@ int tr_slow_init(struct tr_slow_path *slow, const struct tr_config *config, stru
 			.icmp = config->icmp,
 		});
 	error = tr_distributor_init(&slow->distributor, config, slow->core, ports, slow->index,
-		&slow->counters);
+		&slow->counters, &slow->drop_log);
 	if (error) {
 		memset(&slow->distributor, 0, sizeof(slow->distributor));
 		goto err;

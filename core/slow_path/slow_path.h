@@ -13,6 +13,7 @@
 #include "formats/ipv4.h"
 #include "queues/command.h"
 #include "queues/distributor.h"
+#include "queues/drop_log.h"
 #include "router.h"
 #include "slow_path/neighbors.h"
 #include "slow_path/ports.h"
@@ -70,6 +71,7 @@ struct tr_slow_path {
 	uint64_t step_cycles;
 	struct tr_distributor distributor; // emptied each turn, but for congested ports
 	struct tr_counters counters;
+	struct tr_drop_log drop_log;
 };
 
 // A message from the control thread: allocated by it, freed by the slow path.

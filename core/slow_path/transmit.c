@@ -27,6 +27,7 @@ none:
 void tr_slow_drop(struct tr_slow_path *slow, struct pkt *pkt, enum tr_drop reason)
 {
 	tr_count(&slow->counters.dropped[reason], 1);
+	tr_drop_log(&slow->drop_log, pkt, reason);
 	io_trace(slow->core, pkt, slow->step, tr_drop_verdict(reason));
 	pkt_free_bulk(&pkt, 1);
 }

@@ -43,6 +43,8 @@ file_prefix = "{name}"
 device = "net_af_packet0,iface={name}a"
 [dpdk.port.b]
 device = "net_af_packet1,iface={name}b"
+[log]
+audit = []
 [control]
 socket = "{folder}/run/real.sock"
 """

@@ -52,6 +52,8 @@ twin_netns = "{prefix}{twins}"
 device = "net_tap_b,iface=rb"
 twin = true
 twin_netns = "{prefix}{twins}"
+[log]
+audit = []
 [control]
 socket = "{folder}/run/twins.sock"
 """

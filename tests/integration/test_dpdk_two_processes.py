@@ -69,6 +69,8 @@ file_prefix = "{prefix}"
 device = "{west}"
 [dpdk.port.east]
 device = "{east}"
+[log]
+audit = []
 [control]
 socket = "{folder}/run/middle.sock"
 """

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Threads under ThreadSanitizer: two fast-path units and the slow path forward without a pause
 // while a control thread churns routes and filter rules, reads tables and counters and traces, for
-// a thousand swaps of the table. Every packet must come out, by a port and to a neighbour that one
-// of the two tables names; ThreadSanitizer ends the program at the first race.
+// a thousand swaps of the table, and takes samples of what is dropped: martians. Every other packet
+// must come out, by a port and to a neighbour that one of the two tables names; ThreadSanitizer
+// ends the program at the first race.
 #include "lab.h"
 #include "backend.h"
 #include <pthread.h>
@@ -19,11 +20,13 @@
 #define LAST_WAITS_MAX 100000 // for the last packets
 #define MOVING 0xc6120000     // 198.18.0.0/16, by port 1 or by port 2
 #define STILL 0xc6130000      // 198.19.0.0/16, always by port 2
+#define MARTIAN 0x7f000001    // dropped
+#define MARTIAN_EACH 16       // packets
 
 static struct io_env *engine;
 static struct tr_config *config;
 static bool stop_sending, stop_receiving;
-static uint64_t sent, received;
+static uint64_t sent, received, samples;
 
 static void fail(const char *what)
 {
@@ -64,7 +67,8 @@ static void *send_all(void *argument)
 			breathe();
 			continue;
 		}
-		number++;
+		if (number++ % MARTIAN_EACH == 0)
+			lab_send(0, number % UNITS, config->port[0].mac, MARTIAN);
 		__atomic_store_n(&sent, sent + 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -164,6 +168,23 @@ static uint64_t generation(void)
 	return info.pending || info.swap_outstanding ? 0 : info.generation;
 }
 
+static void sample_drops(unsigned round)
+{
+	const uint64_t none[TR_DROP_WORDS] = {0}, all[TR_DROP_WORDS] = {~0UL, ~0UL};
+	static const uint8_t martian[4] = {127, 0, 0, 1};
+	struct tr_drop_sample sample[TR_DROP_SAMPLES];
+	uint64_t missed;
+	uint32_t n;
+
+	tr_router_sample_drops(tr_engine_router(engine), round % 8 ? all : none);
+	n = tr_router_drop_samples(tr_engine_router(engine), sample, TR_DROP_SAMPLES, &missed);
+	for (uint32_t i = 0; i < n; i++) {
+		if (memcmp(&sample[i].data[30], martian, sizeof(martian)) != 0)
+			fail("a sample of a packet that was not dropped");
+	}
+	samples += n;
+}
+
 static void read_everything(unsigned round)
 {
 	static struct tr_counters counters;
@@ -181,6 +202,7 @@ static void read_everything(unsigned round)
 			fail(error);
 	}
 	tr_engine_trace_read(engine, events, 64);
+	sample_drops(round);
 }
 
 static void churn(void)
@@ -298,9 +320,9 @@ int main(void)
 	pthread_join(receiver, NULL);
 	tr_engine_table_info(engine, &info);
 	held = tr_engine_stop(engine, 1000);
-	printf("swaps: %lu packets in, %lu out, %lu held, %lu swaps\n", sent, received, held,
-		info.generation);
+	printf("swaps: %lu packets in, %lu out, %lu held, %lu swaps, %lu samples\n", sent, received,
+		held, info.generation, samples);
 	tr_engine_free(engine);
 	tr_eal_stop();
-	return sent == received && held == 0 && info.generation >= SWAPS ? 0 : 1;
+	return sent == received && held == 0 && info.generation >= SWAPS && samples ? 0 : 1;
 }

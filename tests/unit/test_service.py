@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The life of a running router: ready, signals, failures, and nothing left behind."""
 
+import itertools
+import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.control_bed import GATEWAY, TABLES, toml
-from twinroute import service
+from tests import packets as p
+from tests.control_bed import GATEWAY, HOST, HOST_MAC, TABLES, toml
+from tests.dpdk_bed import wait_for
+from twinroute import event_log, service
 from twinroute.cli import main
 from twinroute.config import Config, load_config
 from twinroute.control_client import ControlClient
@@ -54,7 +59,7 @@ class Bed:
         monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
 
     def write(self, tables: dict) -> None:
-        control = {"control": {"socket": str(self.socket)}}
+        control = {"control": {"socket": str(self.socket)}, "log": {"audit": []}}
         self.file.write_text(toml({**TABLES, **control, **tables}))
 
     def heard(self) -> str:
@@ -220,3 +225,70 @@ def test_progress_is_told_to_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys)
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     service.Progress("r1")(1)
     assert capsys.readouterr().err == ""
+
+
+# --- the log, and the watch over the units --------------------------------------------------------
+
+
+def test_the_start_reloads_and_drops_are_logged(life: Bed, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(service, "WATCH_S", 0.01)
+    monkeypatch.setattr(event_log, "SAMPLE_S", 0.0)
+    file = tmp_path / "events"
+    log = {"to": str(file), "drops": ["no_route"]}
+    life.write({"log": log})
+
+    def visit() -> None:
+        changes: list[dict] = [{"route": []}, {"fast_path": {"units": 2}}]
+        for tables in changes:
+            life.write({"log": log, **tables})
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert (life.heard(), life.heard()) == ("RELOADING=1", "READY=1")
+        engine = life.engines[0]
+        packet = p.ipv4(HOST, "10.99.0.1", bytes(26))
+        engine.bench.port("p0").send(p.ether(engine.router.port("p0").mac, HOST_MAC, packet))
+        engine.bench.run(us=1000)
+        wait_for(lambda: "no_route" in file.read_text().splitlines()[-1], "the drop")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert life.serve(visit) == 0
+    start, reload, refused, drop = map(json.loads, file.read_text().splitlines())
+    assert (start["event"], start["by"], start["file"]) == ("change", "start", str(life.file))
+    assert (reload["event"], reload["by"], reload["result"]["routes_deleted"]) == (
+        *("change", "SIGHUP", 1),
+    )
+    assert (refused["event"], refused["by"]) == ("failure", "SIGHUP")
+    assert "fast_path.units = 2" in refused["error"]
+    assert (drop["event"], drop["source"], drop["destination"]) == ("drop", HOST, "10.99.0.1")
+
+
+def test_a_log_that_cannot_be_written_is_refused_before_anything_starts(life: Bed):
+    life.write({"log": {"to": "/nowhere/at/all"}})
+    with pytest.raises(TwinrouteError, match=r"log\.to = .*: expected a file that can be written"):
+        service.serve(load_config(life.file), life.make)
+    assert life.engines == []
+
+
+def test_a_unit_that_stands_still_is_named_and_the_watchdog_starves(life: Bed, monkeypatch):
+    monkeypatch.setattr(service, "WATCH_S", 0.01)
+    monkeypatch.setenv("WATCHDOG_USEC", "500000")
+    said: list[str] = []
+    monkeypatch.setattr(service, "_say", said.append)
+    turns = itertools.count(1)
+    stuck = threading.Event()
+
+    def count(engine: Engine) -> dict[str, int]:
+        return {"fast-0": 0 if stuck.is_set() else next(turns), "slow": next(turns)}
+
+    monkeypatch.setattr(Engine, "turns", count)
+
+    def visit() -> None:
+        assert life.heard() == "WATCHDOG=1"
+        stuck.set()
+        wait_for(lambda: any("stood still" in line for line in said), "word of the unit")
+        while select.select([life.notified], [], [], 0)[0]:
+            assert life.heard() == "WATCHDOG=1"  # from before
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert life.heard() == "STOPPING=1"
+
+    assert life.serve(visit) == 0
+    assert said[1].startswith("unit fast-0 has stood still for 0.")
