@@ -2,6 +2,7 @@
 // Eight or sixteen lanes at a time, for processors with AVX-512 (F, BW, DQ, VL). Gathers take what
 // is asked of the headers, in words of 8 bytes, straight from the frames.
 #include "fast_path/vector.h"
+#include "formats/checksum.h"
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
 
@@ -11,8 +12,9 @@
 
 // Where the words begin in a frame; the last one ends where the IPv4 header does.
 #define DESTINATION_AT 0
-#define TYPE_AT 12      // EtherType, version and length, TOS, total length, identification
-#define MIDDLE_AT 18    // identification, fragment, TTL, protocol, checksum
+#define TYPE_AT 12   // EtherType, version and length, TOS, total length, identification
+#define MIDDLE_AT 18 // identification, fragment, TTL, protocol, checksum
+#define TTL_AT 22
 #define ADDRESSES_AT 26 // source, destination
 
 static_assert(ADDRESSES_AT + 8 == ETHER_HEADER_BYTES + IPV4_HEADER_BYTES, "no byte further");
@@ -168,18 +170,6 @@ AVX512 static inline __m512i gather_facts(const struct tr_next_hop *hops, const 
 	return _mm512_i64gather_epi64(at, &hops->port, 1);
 }
 
-// Eight words of TTL, protocol and checksum, in the upper halves (checksum_ttl_lowered() has why).
-AVX512 static inline __m512i lower_ttl(__m512i middle)
-{
-	const __m512i lowered = _mm512_set1_epi64(0xffffLL << 32);
-	const __m512i carries = _mm512_set1_epi64((long long)(0xfffeULL << 48));
-	const __m512i carry = _mm512_set1_epi64(1LL << 48);
-	__mmask8 most = _mm512_cmpge_epu64_mask(middle, carries);
-
-	middle = _mm512_add_epi64(middle, lowered);
-	return _mm512_mask_add_epi64(middle, most, middle, carry);
-}
-
 AVX512 static inline __mmask8 can_forward(__m512i facts, __m512i middle, const uint16_t *bytes)
 {
 	const __m512i verdict = _mm512_set1_epi64(0xffffLL << 32);
@@ -200,6 +190,7 @@ AVX512 static inline void write_macs(uint8_t *frame, const struct tr_next_hop *h
 	__m128i rest = _mm_loadu_si128((const __m128i *)frame);
 
 	_mm_storeu_si128((__m128i *)frame, _mm_blend_epi32(macs, rest, 1 << 3));
+	checksum_lower_ttl(frame + TTL_AT);
 }
 
 AVX512 static inline __mmask8 forward_8(struct tr_batch *batch, unsigned lane, __mmask8 live,
@@ -211,7 +202,6 @@ AVX512 static inline __mmask8 forward_8(struct tr_batch *batch, unsigned lane, _
 	__mmask8 done = can_forward(facts, middle, &batch->bytes[lane]) & live;
 
 	_mm_storeu_si128((__m128i *)&batch->egress[lane], _mm512_cvtepi64_epi16(facts));
-	_mm512_mask_i64scatter_epi64((void *)MIDDLE_AT, done, frames, lower_ttl(middle), 1);
 	if (done == 0xff) {
 		for (unsigned i = 0; i < 8; i++)
 			write_macs(batch->frame[lane + i], &hops[batch->hop[lane + i]]);
