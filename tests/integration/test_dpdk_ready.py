@@ -38,6 +38,8 @@ device = "net_null0,no-rx=1"
 device = "net_null1,no-rx=1"
 [control]
 socket = "{folder}/run/large.sock"
+[log]
+audit = []
 """
 
 
