@@ -36,6 +36,7 @@ KEYS: dict[str, str] = {
     "stream_id": "options.stream_id",
     "unknown_option": "options.unknown",
     "reassembly_s": "slow_path.reassembly_s",
+    "echo": "icmp.echo",
     "redirects": "redirects",
     "urpf": "urpf",
     "filter_default": "filter_default",
