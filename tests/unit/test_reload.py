@@ -89,6 +89,7 @@ fixed = st.sampled_from(
         {"port": {"p1": PORTS["p1"], "p0": PORTS["p0"], "p2": {}}},
         {"port": PORTS},
         {"sim": {"buffers": 100}},
+        {"qos": {"precedence": False}},
         {"metrics": {"listen": 9600}},
         {"control": {"socket": "/run/x.sock"}},
     ]
