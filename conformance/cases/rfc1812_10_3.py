@@ -100,7 +100,7 @@ def the_table_is_not_flushed(t: Testbed) -> None:
     What a daemon has put into the table stays when it ends. It then says all of it once more,
     unchanged but for what is gone, which is deleted at the end.
     """
-    knobs = {"filter": []}
+    knobs: dict[str, Any] = {"filter": []}
     t.configure(routes=(ROUTES[1],), knobs=knobs)
     for to in ("198.18.0.0/16", "44.0.0.0/8"):
         t.router.route_add(to, G2)
