@@ -2,7 +2,8 @@
 // An ICMP message to the router that came in fragments and is whole now. An echo request is
 // answered (RFC 1812 4.3.3.6: with all its data) by fragments that fit the way back: they are
 // written from the chain of packets that came, so nothing needs a buffer for 65,535 octets. Each is
-// routed by itself, and has the options that it would have if a whole reply had been cut. Any other message goes to the host stack as the fragments that it came in.
+// routed by itself, and has the options that it would have if a whole reply had been cut. Any other
+// message goes to the host stack as the fragments that it came in.
 #include "queues/count.h"
 #include "slow_path/options.h"
 #include "slow_path/reassembly.h"
