@@ -26,6 +26,10 @@ class Missing(Exception):
     """The device does not have what a case asks for; the text says what that is."""
 
 
+class Unable(Missing):
+    """The device lacks a capability, of which its router is innocent."""
+
+
 class DeviceError(Exception):
     """The device cannot be used at all."""
 

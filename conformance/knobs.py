@@ -36,6 +36,7 @@ KEYS: dict[str, str] = {
     "stream_id": "options.stream_id",
     "unknown_option": "options.unknown",
     "reassembly_s": "slow_path.reassembly_s",
+    "echo": "icmp.echo",
     "redirects": "redirects",
     "urpf": "urpf",
     "filter_default": "filter_default",
@@ -88,7 +89,7 @@ def our_config(setup: Setup, extra: Mapping[str, Any] | None = None) -> Config:
     extra: tables of a backend, taken as they are.
     """
     document: Document = {
-        "slow_path": {"icmp_errors_per_s": 0},
+        "slow_path": {"icmp_errors_per_s": 0, "arp_announce": False},
         "port": {port: _port(setup, port) for port in setup.ports},
         "route": [_route(route) for route in setup.routes],
         "neighbor": [

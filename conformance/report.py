@@ -34,6 +34,9 @@ Table = dict[str, Any]
 
 STATUSES = (PASS, FAIL, MISSING, UNTESTED, NOT_APPLICABLE)
 FRAMES_SHOWN = 12  # of a step, in each of sent, expected, received
+STEPS_FIRST, STEPS_LAST = 16, 4  # of a case, which fails in its last one
+SETUP_CHARACTERS = 400
+TRACE_LINES = 100  # of a step
 SUFFIXES = (".py", ".toml", ".html", ".css", ".js")
 
 
@@ -185,7 +188,6 @@ def _case(run: Run, outcomes: list[Outcome]) -> Table:
     case = outcomes[0].case
     status, reason = run.status(case.name)
     shown = next((one for one in outcomes if one.status == FAIL), outcomes[0])
-    steps = [_round(round_) for round_ in shown.rounds]
     return {
         "name": case.name,
         "module": case.module,
@@ -201,7 +203,7 @@ def _case(run: Run, outcomes: list[Outcome]) -> Table:
         "shown": str(shown.variation),
         "replay": replay(run, shown),
         "pcap": pcap_name(case) if any(round_.sent for round_ in shown.rounds) else "",
-        "steps": steps,
+        "steps": [_round(round_) for round_ in _steps(shown.rounds)],
     }
 
 
@@ -219,6 +221,15 @@ def pcap_name(case: Case) -> str:
     return f"pcap/{case.name}.pcapng"
 
 
+def _steps(rounds: list[Round]) -> list[Round]:
+    """Leave out what is too much to read; the capture has all frames."""
+    left_out = len(rounds) - STEPS_FIRST - STEPS_LAST
+    if left_out <= 1:
+        return rounds
+    note = f"{left_out} more steps, whose frames are in the capture"
+    return [*rounds[:STEPS_FIRST], Round(note=note), *rounds[-STEPS_LAST:]]
+
+
 def _round(round_: Round) -> Table:
     return {
         "note": round_.note,
@@ -230,7 +241,7 @@ def _round(round_: Round) -> Table:
         "goods": round_.goods,
         "counters": _counters(round_.counts),
         "problems": round_.problems,
-        "trace": round_.trace,
+        "trace": "\n".join(round_.trace.splitlines()[:TRACE_LINES]),
         "lines": round_.lines,
     }
 
@@ -243,7 +254,8 @@ def _setup(setup: Setup | None) -> str:
         for name in Setup.__dataclass_fields__
         if setup is not None and getattr(setup, name) != getattr(usual, name)
     }
-    return ", ".join(f"{name} {value}" for name, value in differing.items())
+    text = ", ".join(f"{name} {value}" for name, value in differing.items())
+    return text if len(text) <= SETUP_CHARACTERS else text[: SETUP_CHARACTERS - 3] + "..."
 
 
 def _some(ones: Sequence[Any], write: Callable[[Any], Table]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twinroute.conformance.case import Case, ConfigFunction, Variation
 from twinroute.conformance.config_bed import ConfigBed
-from twinroute.conformance.device import Captured, Device, DeviceError, Missing
+from twinroute.conformance.device import Captured, Device, DeviceError, Missing, Unable
 from twinroute.conformance.evidence import Failed, Round
 from twinroute.conformance.invariants import Watch
 from twinroute.conformance.requirements import is_below, requirements, section_of
@@ -86,6 +86,8 @@ def run_case(
         testbed.need(*case.needs)
         case.function(testbed)
         testbed.close()
+    except Unable as unable:
+        outcome.status, outcome.reason = NOT_APPLICABLE, str(unable)
     except Missing as missing:
         outcome.status, outcome.reason = absent, str(missing)
     except Failed as failure:

@@ -15,7 +15,7 @@ from twinroute.conformance import frames as f
 from twinroute.conformance import matching
 from twinroute.conformance import names as n
 from twinroute.conformance.case import Case, CaseError, Variation
-from twinroute.conformance.device import CAPABILITIES, Captured, Device, Missing, Sent
+from twinroute.conformance.device import CAPABILITIES, Captured, Device, Sent, Unable
 from twinroute.conformance.evidence import Failed, Round
 from twinroute.conformance.matching import Good, Verdict
 from twinroute.conformance.setup import Setup
@@ -94,7 +94,7 @@ class Testbed:
             if one not in CAPABILITIES:
                 raise CaseError(f"no capability {one}")
             if one not in self.device.capabilities:
-                raise Missing(f"{self.device.name} lacks it: {CAPABILITIES[one]}")
+                raise Unable(f"{self.device.name} lacks it: {CAPABILITIES[one]}")
 
     def has(self, capability: str) -> bool:
         """Tell whether the device is capable of something."""

@@ -219,6 +219,7 @@ struct tr_config {
 	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX
 	uint64_t tx_flush_cycles; // how long it waits for them
 	uint64_t hash_seed;       // of the choice between a route's gateways
+	uint8_t priority[64];     // of a DSCP, 0..7: at a congested port the highest goes first
 	uint32_t punt_ring;     // packets between a fast-path unit and the slow path, power of two
 	uint32_t neighbors_max; // entries of the neighbour table
 	uint32_t neighbor_pending; // packets that wait for one neighbour

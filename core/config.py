@@ -23,6 +23,7 @@ from twinroute.config_groups import DAEMONS_GROUPS, GROUP, MulticastRoute
 from twinroute.config_icmp import Icmp
 from twinroute.config_log import STDERR, Log
 from twinroute.config_options import Options
+from twinroute.config_qos import Qos
 from twinroute.config_rules import Expected, choice, integer, number, power_of_two
 from twinroute.errors import ConfigError
 
@@ -196,6 +197,7 @@ class Document(Table):
     slow_path: SlowPath = SlowPath()
     options: Options = Options()
     icmp: Icmp = Icmp()
+    qos: Qos = Qos()
     port: Annotated[
         dict[PortName, Port],
         Expected(f"tables [port.NAME] for 1 to {PORTS_MAX} ports"),
@@ -227,6 +229,7 @@ class Config(Table):
     slow_path: SlowPath
     options: Options
     icmp: Icmp
+    qos: Qos
     ports: dict[str, Port]
     routes: list[Route]
     route_files: list[RouteFile]
@@ -336,6 +339,7 @@ def _assemble(tables: Document, base: Path) -> Config:
         slow_path=tables.slow_path,
         options=tables.options,
         icmp=tables.icmp,
+        qos=tables.qos,
         ports=ports,
         routes=tables.route,
         route_files=[

@@ -36,6 +36,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.tx_buffer = fast.tx_buffer
     out.tx_flush_cycles = round(fast.tx_flush_us * hz / 1_000_000)
     out.hash_seed = fast.hash_seed or 0
+    out.priority = config.qos.priorities()
     out.punt_ring = slow.punt_ring
     out.neighbors_max = slow.neighbors
     out.neighbor_pending = slow.neighbor_pending

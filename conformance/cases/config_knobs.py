@@ -67,6 +67,19 @@ def option_knobs(c: ConfigBed) -> None:
     c.refuses(toml("options.router_alert", "honour"), '"drop", "ignore" or "process"')
 
 
+@config_case("RFC1812-5.3.3.1-2", "RFC1812-5.3.3.1-4")
+def preferred_classes(c: ConfigBed) -> None:
+    """Which DSCPs a congested port prefers is configurable, and can be switched off."""
+    has(c, "qos.precedence", True, False)
+    qos = value(c.accepts(PORT), "qos").priorities()
+    c.check(qos == [dscp // 8 for dscp in range(64)], "not by class selectors")
+    for dscp, priority in ((0, 7), (46, 6), (63, 0)):
+        config = c.accepts(PORT + f"[qos.priority]\n{dscp} = {priority}\n")
+        c.check(value(config, "qos").priorities()[dscp] == priority, f"DSCP {dscp}")
+    c.refuses(PORT + "[qos.priority]\n64 = 0\n", "a DSCP from 0 to 63")
+    c.refuses(PORT + "[qos.priority]\n46 = 8\n", "an integer from 0 to 7")
+
+
 @config_case("RFC1122-2.3.2.1-2")
 def arp_timeout(c: ConfigBed) -> None:
     """How long an entry lives, and how it is asked for, can be set."""
@@ -98,7 +111,7 @@ def special_prefixes_can_be_let_in(c: ConfigBed) -> None:
 
 def switches() -> Iterator[tuple[str, bool]]:
     """Yield every key that is true or false, and the opposite of its default; no backend's."""
-    for table in ("fast_path", "slow_path", "icmp", "options"):
+    for table in ("fast_path", "slow_path", "icmp", "options", "qos"):
         model = Document.model_fields[table].default
         for key, default in model:
             if isinstance(default, bool):

@@ -10,6 +10,7 @@ import struct
 from twinroute.conformance.kit import (
     BROADCAST,
     DF,
+    DROP,
     FWD,
     G1,
     H1,
@@ -242,6 +243,23 @@ def dhcp_relay_hears_and_speaks(t: Testbed) -> None:
     hears(t, P2, T(H2, R1, port=P2, payload=udp(H2, R1, 67, 67, relayed)), "DHCPOFFER")
     offer = of_stack(R1, everybody, udp(R1, everybody, 67, 68, DISCOVER), to=BROADCAST)
     says(t, P1, offer, "to the client")
+
+
+@case("RFC1812-9.1.2-3", "RFC1812-9.1.2-2", needs=TWINS_ONLY)
+def clients_without_an_address_are_heard(t: Testbed) -> None:
+    """From 0.0.0.0 to the BOOTP server's port, of the router itself or everybody; nothing else."""
+    everybody = "255.255.255.255"
+    for own, mac in ((everybody, BROADCAST), (R1, ""), (R2, "")):
+        asked = T("0.0.0.0", own, dmac=mac, payload=udp("0.0.0.0", own, 68, 67, DISCOVER))
+        hears(t, P1, asked, own)
+        other = T("0.0.0.0", own, dmac=mac, payload=udp("0.0.0.0", own, 68, 69, DISCOVER))
+        t.send(P1, other)
+        t.expect(DROP, drop="martian_source", note=f"{own}, another port")
+    away = T("0.0.0.0", H2, payload=udp("0.0.0.0", H2, 68, 67, DISCOVER))
+    t.send(P1, away)
+    t.expect(DROP, drop="martian_source", note="not to the router")
+    offer = of_stack(R1, everybody, udp(R1, everybody, 67, 68, DISCOVER), to=BROADCAST)
+    says(t, P1, offer, "the answer")
 
 
 @case("RFC1812-4.2.2.11-2", needs=TWINS_ONLY)

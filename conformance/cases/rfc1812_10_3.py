@@ -10,6 +10,7 @@ from twinroute.conformance.kit import (
     DROP,
     ERR,
     FWD,
+    G2,
     G3,
     P1,
     P2,
@@ -90,3 +91,30 @@ def route_changes_do_not_disturb(t: Testbed) -> None:
     _change(t, "all but one are gone", routes=ROUTES[:1])
     t.send(P1, T(dst=B1))
     t.expect(ERR(T(dst=B1), 3, 0), drop="no_route")
+
+
+@case("RFC1812-10.3.2.6-2", bursts=ALONE, needs=("change", "virtual-time"))
+def the_table_is_not_flushed(t: Testbed) -> None:
+    """What does not concern a route leaves it alone, and so does a daemon that starts again.
+
+    What a daemon has put into the table stays when it ends. It then says all of it once more,
+    unchanged but for what is gone, which is deleted at the end.
+    """
+    knobs: dict[str, Any] = {"filter": []}
+    t.configure(routes=(ROUTES[1],), knobs=knobs)
+    for to in ("198.18.0.0/16", "44.0.0.0/8"):
+        t.router.route_add(to, G2)
+    _change(t, "a filter", knobs=NO_10)
+    _change(t, "the MTU of another port", mtu={P3: 620})
+    _change(t, "the same configuration")
+    kept = [one for one in t.router.routes() if one.source == "api"]
+    t.check(len(kept) == 2, "what was put there is gone")
+    packets = _traffic(t, 100, 0)
+    for _ in range(3):
+        t.router.route_add("198.18.0.0/16", G2)
+        packets += _traffic(t, 50, len(packets))
+    t.router.route_delete("44.0.0.0/8")
+    packets += _traffic(t, 50, len(packets))
+    got = t.collect(note="a daemon that starts again")
+    t.check(got[P2] == [FWD(packet).data for packet in packets], "T is lost")
+    t.check(not t.dropped(), f"{dict(t.dropped())}")

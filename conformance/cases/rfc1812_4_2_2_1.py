@@ -8,6 +8,7 @@ from twinroute.conformance.kit import (
     ERR,
     G1,
     H1,
+    M1,
     P1,
     R1,
     REPLY,
@@ -17,7 +18,10 @@ from twinroute.conformance.kit import (
     U,
     Wanted,
     case,
+    ether,
+    fragments_of,
     g1,
+    h1,
     ip_of,
     ping,
 )
@@ -106,6 +110,26 @@ def replies_go_on_recording(t: Testbed) -> None:
     t.send(P1, packet)
     wanted = REPLY(packet, options=padded(record(H1, G1, slots=2)))
     t.expect(wanted, drop="echo_answered", note="full")
+
+
+@case("RFC1812-4.3.3.6-10", "RFC1812-4.3.3.6-11")
+def replies_to_fragments_have_options(t: Testbed) -> None:
+    """A request in fragments is answered as the whole one: what records is in the first alone."""
+    t.configure(knobs={"record_route": "process", "source_route": "process"})
+    data = bytes(i * 7 & 255 for i in range(2400))
+    for options, back, to, dst, note in (
+        (record(slots=3), record(R1, slots=3), h1, H1, "record route"),
+        (loose(G1, pointer=8), loose(H1), g1, G1, "source route"),
+    ):
+        request = ping(data=data, options=options)
+        whole = REPLY(request, to=to, options=padded(back), dst=dst)
+        pieces = fragments_of(ip_of(whole.data), 1500)
+        assert len(pieces) == 2
+        free = tuple(one for one in whole.free if one.what != "DF")
+        wanted = [replace(whole, data=ether(to, M1, piece), free=free) for piece in pieces]
+        parts = [ether(M1, h1, piece) for piece in fragments_of(ip_of(request), 1500)]
+        t.send(P1, *parts)
+        t.expect(wanted, drop={"echo_answered": 1, "reassembled": 1}, note=note)
 
 
 def _open(wanted: Wanted, *free: Free) -> Wanted:

@@ -4,6 +4,7 @@
 from twinroute.conformance.cases.rfc1624 import ident_for
 from twinroute.conformance.kit import (
     A1,
+    BROADCAST,
     DROP,
     ERR,
     FWD,
@@ -113,6 +114,12 @@ def truncated_packets(t: Testbed) -> None:
         )
     t.send(P1, T(data=bytes(100), fragment=10)[:-1])
     t.expect(DROP, drop="ip_total_length", note="a later fragment")
+    for note, packet in (
+        ("in a link broadcast", T(data=bytes(100), dmac=BROADCAST)[:-1]),
+        ("from nobody", T("0.0.0.0", data=bytes(100))[:-1]),
+    ):
+        t.send(P1, packet)
+        t.expect(DROP, drop="ip_total_length", note=note)
     for extra in (1, 4, 26, 1000):
         packet = T(data=bytes(range(40)))
         t.send(P1, packet + b"\xff" * extra)

@@ -128,7 +128,10 @@ def aggregates_without_a_component_discard(t: Testbed) -> None:
 @case("RFC1812-5.2.7.1-10", wait_ms=4000, arp=True)
 def other_hosts_may_be_reachable(t: Testbed) -> None:
     """Host unreachable, not network: about a silent station, and a hole in a routed prefix."""
-    t.configure(routes=(*ROUTES, Route("198.18.0.77/32", kind="unreachable")))
+    t.configure(
+        routes=(*ROUTES, Route("198.18.0.77/32", kind="unreachable")),
+        knobs={"arp_retry_ms": 200},
+    )
     packet = T(dst="198.18.0.77")
     t.send(P1, packet)
     t.expect(ERR(packet, 3, 1), drop="unreachable", note="a hole")

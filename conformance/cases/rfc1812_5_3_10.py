@@ -10,12 +10,15 @@ from twinroute.conformance.kit import (
     P1,
     P2,
     P3,
+    R2,
+    R3,
     TWIN,
     T,
     Testbed,
     case,
     ping,
 )
+from twinroute.conformance.options import padded, record
 
 TWINS_ONLY = ("twin",)
 GROUP, GROUP_MAC = "239.1.1.1", "01:00:5e:01:01:01"
@@ -63,6 +66,19 @@ def multicasts_follow_their_routes(t: Testbed) -> None:
     t.send(P1, packet)
     copies = [FWD(packet, port, to=GROUP_MAC) for port in (P2, P3)]
     t.expect(copies, drop="multicast_copied", note="TTL 2")
+
+
+@case("RFC1812-5.3.10-1", "RFC1812-5.3.13.5-1", needs=TWINS_ONLY)
+def copies_record_their_way(t: Testbed) -> None:
+    """A multicast's copies record the address of the port that each leaves by."""
+    t.configure(knobs={"multicast_routes": [TREE], "record_route": "process"})
+    packet = T(dst=GROUP, dmac=GROUP_MAC, options=padded(record(slots=2)))
+    t.send(P1, packet)
+    copies = [
+        FWD(packet, port, to=GROUP_MAC, options=padded(record(own, slots=2)))
+        for port, own in ((P2, R2), (P3, R3))
+    ]
+    t.expect(copies, drop="multicast_copied")
 
 
 @case("RFC1812-5.3.10-1", needs=TWINS_ONLY)

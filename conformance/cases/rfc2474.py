@@ -49,8 +49,9 @@ def _number(frame: bytes) -> int:
     return int(struct.unpack_from("!I", frame, 42)[0])
 
 
-def _slow(t: Testbed, rate: int) -> None:
-    t.configure(knobs={"sim.port.p2.rate": rate, "sim.port.p2.tx_descriptors": DESCRIPTORS})
+def _slow(t: Testbed, rate: int, **knobs: object) -> None:
+    slow = {"sim.port.p2.rate": rate, "sim.port.p2.tx_descriptors": DESCRIPTORS}
+    t.configure(knobs={**slow, **knobs})
 
 
 def _offered(loads: dict[int, int], steps: int) -> list[list[int]]:
@@ -120,6 +121,35 @@ def higher_classes_lose_no_more(t: Testbed) -> None:
     # Before the first loss nobody is told apart: who came first then has a packet or two more.
     t.check(all(higher <= lower + 2 for lower, higher in pairwise(lost)), f"lost {lost}")
     t.check(lost[6] == lost[7] == 0, f"lost {lost}")
+
+
+@case("RFC1812-5.3.3.1-2", "RFC1812-5.3.3.1-4", bursts=ALONE, needs=("virtual-time",))
+def nobody_need_be_preferred(t: Testbed) -> None:
+    """Switched off, all packets keep their order and lose alike; else DSCPs can be remapped."""
+    loads = {0: 45 * MBIT, 0xC0: 45 * MBIT, 46 << 2: 10 * MBIT}
+    for knobs in (
+        {"qos.precedence": False},
+        {"qos.priority": {"46": 7, "48": 0}},
+    ):
+        _slow(t, 50 * MBIT, **knobs)
+        offered: Counter[int] = Counter()
+        passed: Counter[int] = Counter()
+        order = []
+        for step in [*_offered(loads, 60), [], [], [], [], []]:
+            first = offered.total()
+            offered.update(step)
+            if step:
+                t.send(P1, *(_numbered(first + i, tos) for i, tos in enumerate(step)))
+            got = t.collect(within_ms=STEP_MS, note=str(knobs))
+            passed.update(frame[15] for frame in got[P2])
+            order += [_number(frame) for frame in got[P2]]
+        lost = {tos >> 2: offered[tos] - passed[tos] for tos in loads}
+        t.check(lost[48] > offered[0xC0] / 4, f"lost {lost}")
+        if "qos.precedence" in knobs:
+            t.check(order == sorted(order), "not in the order in which they came")
+            t.check(lost[46] > offered[46 << 2] / 4, f"lost {lost}")
+        else:
+            t.check(lost[46] == 0, f"lost {lost}")
 
 
 # --- full load ------------------------------------------------------------------------------------

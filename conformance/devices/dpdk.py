@@ -135,7 +135,7 @@ class DpdkDevice(Device):
 
     def close(self) -> None:
         """Keep the engine, for a case that wants the same, if this one has left no trace in it."""
-        if self._used:
+        if self._used or (self._engine is not None and self._engine.held()):
             self._stop()
 
     def _stop(self) -> None:

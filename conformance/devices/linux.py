@@ -76,6 +76,7 @@ KNOBS: dict[str, Callable[[Any], dict[str, object]]] = {
     "stream_id": _always("ignore"),
     "unknown_option": _always("ignore"),
     "reassembly_s": lambda value: {"net.ipv4.ipfrag_time": value},
+    "echo": lambda value: {"net.ipv4.icmp_echo_ignore_all": int(not value)},
     "redirects": lambda value: {"net.ipv4.conf.all.send_redirects": int(value)},
 }
 PORT_KNOBS: dict[str, Callable[[str, Any], dict[str, object]]] = {

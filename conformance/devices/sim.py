@@ -17,6 +17,7 @@ from twinroute.sim import Bench, BenchError, Station, format_trace
 US_PER_MINUTE = 60_000_000
 BUFFERS = 8192
 TRACED_MAX = 64  # frames of those sent in one go
+TWIN_RATE = "100G"  # of what the host stack takes
 NIC = {"rate": "unlimited", "rx_descriptors": 4096, "tx_descriptors": 4096}
 
 
@@ -44,7 +45,7 @@ class SimDevice(Device):
         self._stations = {port: bench.port(port).station for port in ports}
         for port in ports if setup.twins else ():
             stack = bench.station(f"stack-{port}")
-            bench.link(stack, bench.only.twin(port), rate="unlimited")
+            bench.link(stack, bench.only.twin(port), rate=TWIN_RATE)
             self._stations[n.twin(port)] = stack
         self.bench, self._config, self._traced = bench, config, 0
 

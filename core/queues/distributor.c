@@ -2,9 +2,10 @@
 // Transmit rebatching, the last thing that happens to a forwarded packet: collect per egress port,
 // send a full buffer at once, send a waiting one when its time is over. A full queue never blocks
 // the unit. While a port takes all, packets leave in the order in which they came, and nobody looks
-// at their precedence. Once it does not, a buffer is sorted before it is offered: higher precedence
-// first, each in its order, so flows stay in order (RFC 2474 4.2.2.2, RFC 1812 5.3.3.1). What the
-// port then leaves is dropped, routine packets and the lowest beyond a bound, or offered again.
+// at their priority, which follows from the DSCP. Once it does not, a buffer is sorted before it is
+// offered: higher priority first, each in its order, so flows stay in order (RFC 2474 4.2.2.2,
+// RFC 1812 5.3.3.1). What the port then leaves is dropped, packets of priority 0 and the lowest
+// beyond a bound, or offered again.
 #include "queues/distributor.h"
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
@@ -15,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRECEDENCES 8
-#define PRECEDENCE_HIGHEST 7
+#define PRIORITIES 8
+#define PRIORITY_HIGHEST 7
 #define KEPT_MAX (TR_BATCH_MAX / 2) // as many again can come before the next offer
 #define COLLECT_MIN 32              // packets between two offers to a congested port
 #define RETRIES_PER_S 50000         // at first,
@@ -41,6 +42,7 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 	};
 	if (!distributor->queue)
 		return -ENOMEM;
+	memcpy(distributor->priority, config->priority, sizeof(distributor->priority));
 	for (uint32_t port = 0; port < config->ports; port++)
 		distributor->queue[port].full = distributor->size;
 	return 0;
@@ -72,37 +74,37 @@ static void drop(struct tr_distributor *distributor, struct pkt **pkts, unsigned
 	pkt_free_bulk(pkts, n);
 }
 
-// The three bits that class selectors have in the place of the old precedence. What is not IP is
-// the link's own business, without which no packet goes (ARP).
-static uint8_t precedence_of(const struct pkt *pkt)
+// What is not IP is the link's own business, without which no packet goes (ARP).
+static uint8_t priority_of(const struct tr_distributor *distributor, const struct pkt *pkt)
 {
 	const struct ether_header *ether = (const struct ether_header *)pkt_data(pkt);
 	const struct ipv4_header *ip = (const struct ipv4_header *)(ether + 1);
 
 	if (pkt_bytes(pkt) < ETHER_HEADER_BYTES + IPV4_HEADER_BYTES ||
 		ether->type_be != be16(ETHER_TYPE_IPV4))
-		return PRECEDENCE_HIGHEST;
-	return ip->dscp_ecn >> 5;
+		return PRIORITY_HIGHEST;
+	return distributor->priority[ip->dscp_ecn >> 2];
 }
 
-// Higher precedence first, each in its order: a counting sort.
-static void sort(struct tr_distributor_queue *queue)
+// Higher priority first, each in its order: a counting sort.
+static void sort(const struct tr_distributor *distributor, struct tr_distributor_queue *queue)
 {
 	struct pkt *pkt[TR_BATCH_MAX];
-	uint8_t precedence[TR_BATCH_MAX];
-	uint32_t place[PRECEDENCES + 1] = {0}; // place[p]: where the next of precedence 7 - p goes
+	uint8_t priority[TR_BATCH_MAX];
+	uint32_t place[PRIORITIES + 1] = {0}; // place[p]: where the next of priority 7 - p goes
 
 	for (uint32_t i = 0; i < queue->count; i++) {
 		pkt[i] = queue->pkt[i];
-		precedence[i] = i < queue->kept ? queue->precedence[i] : precedence_of(pkt[i]);
-		place[PRECEDENCE_HIGHEST - precedence[i] + 1]++;
+		priority[i] =
+			i < queue->kept ? queue->priority[i] : priority_of(distributor, pkt[i]);
+		place[PRIORITY_HIGHEST - priority[i] + 1]++;
 	}
-	for (unsigned p = 1; p < PRECEDENCES; p++)
+	for (unsigned p = 1; p < PRIORITIES; p++)
 		place[p] += place[p - 1];
 	for (uint32_t i = 0; i < queue->count; i++) {
-		uint32_t to = place[PRECEDENCE_HIGHEST - precedence[i]]++;
+		uint32_t to = place[PRIORITY_HIGHEST - priority[i]]++;
 		queue->pkt[to] = pkt[i];
-		queue->precedence[to] = precedence[i];
+		queue->priority[to] = priority[i];
 	}
 	queue->kept = queue->count;
 }
@@ -138,10 +140,10 @@ static void keep(struct tr_distributor *distributor, struct tr_distributor_queue
 
 	memmove(queue->pkt, queue->pkt + taken, left * sizeof(queue->pkt[0]));
 	if (queue->is_congested)
-		memmove(queue->precedence, queue->precedence + taken, left);
+		memmove(queue->priority, queue->priority + taken, left);
 	else
-		sort(queue);
-	while (kept < left && kept < KEPT_MAX && queue->precedence[kept])
+		sort(distributor, queue);
+	while (kept < left && kept < KEPT_MAX && queue->priority[kept])
 		kept++;
 	for (uint32_t i = kept; i < left; i++)
 		queue->bytes -= pkt_bytes(queue->pkt[i]);
@@ -172,7 +174,7 @@ static unsigned flush(struct tr_distributor *distributor, uint32_t port)
 		queue->count = 0;
 	} else {
 		if (queue->is_congested)
-			sort(queue);
+			sort(distributor, queue);
 		taken = offer(distributor, port);
 	}
 	if (queue->count) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The distributor: a buffer per egress port that collects the packets of many bursts into full
 // transmit calls. A buffer is sent when it is full, or when its first packet has waited
-// `flush_cycles`. Of a port that takes less than it is offered, packets with a precedence stay in
-// the buffer and are offered again, the highest first; routine ones are lost (RFC 2474 4.2.2.2).
+// `flush_cycles`. Of a port that takes less than it is offered, packets with a priority stay in the
+// buffer and are offered again, the highest first; others are lost (RFC 2474 4.2.2.2).
 // One distributor belongs to one unit; both fast and slow path use it.
 #pragma once
 #include "queues/drop_log.h"
@@ -10,14 +10,14 @@
 
 struct tr_distributor_queue {
 	uint32_t count;
-	uint32_t full;       // sent at once when it holds so many
-	uint32_t kept;       // of them, from the front: were offered before; in order of precedence
-	bool is_congested;   // the port did not take all that it was offered last
-	bool has_short;      // at least one is shorter than ETHER_FRAME_BYTES_MIN
-	uint64_t bytes;      // of all of them
-	uint64_t due_cycles; // when it is sent though it is not full
-	uint64_t retry_cycles;            // congested: how long until the next offer
-	uint8_t precedence[TR_BATCH_MAX]; // of those kept
+	uint32_t full;         // sent at once when it holds so many
+	uint32_t kept;         // of them, from the front: were offered before; in order of priority
+	bool is_congested;     // the port did not take all that it was offered last
+	bool has_short;        // at least one is shorter than ETHER_FRAME_BYTES_MIN
+	uint64_t bytes;        // of all of them
+	uint64_t due_cycles;   // when it is sent though it is not full
+	uint64_t retry_cycles; // congested: how long until the next offer
+	uint8_t priority[TR_BATCH_MAX]; // of those kept
 	struct pkt *pkt[TR_BATCH_MAX];
 };
 
@@ -27,8 +27,9 @@ struct tr_distributor {
 	struct tr_drop_log *drop_log; // likewise
 	const struct tr_port *ports;
 	uint32_t port_count;
-	uint16_t tx_queue; // the unit's number
-	uint32_t size;     // packets a queue collects
+	uint16_t tx_queue;    // the unit's number
+	uint8_t priority[64]; // by DSCP
+	uint32_t size;        // packets a queue collects
 	uint64_t flush_cycles;
 	uint64_t retry_cycles_min; // doubles up to the most while a port takes nothing
 	uint64_t retry_cycles_max;

@@ -140,8 +140,11 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST;
 	uint32_t source = be32(ip->source_be);
 
+	// RFC 1812 5.2.1: what is wrong with the header comes before all that is said of it.
+	if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
+		truncated(slow, pkt);
 	// RFC 1812 5.3.4: what came as a link broadcast or multicast goes to IP groups only.
-	if (is_link_group(pkt) && !group)
+	else if (is_link_group(pkt) && !group)
 		tr_slow_drop(slow, pkt, TR_DROP_LINK_BROADCAST);
 	else if (source == 0 && !is_zero_source_allowed(pkt, hop->kind))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
@@ -149,8 +152,6 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (!tr_is_for_router(hop->kind) && !tr_slow_may_forward(slow, pkt, TR_NO_PORT))
 		tr_slow_drop(slow, pkt, TR_DROP_FORWARDING_OFF); // RFC 1812 5.3.11
-	else if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
-		truncated(slow, pkt);
 	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES)
 		tr_slow_route(slow, pkt, hop);
 	else

@@ -2,13 +2,15 @@
 // An ICMP message to the router that came in fragments and is whole now. An echo request is
 // answered (RFC 1812 4.3.3.6: with all its data) by fragments that fit the way back: they are
 // written from the chain of packets that came, so nothing needs a buffer for 65,535 octets. Each is
-// routed by itself. Any other message goes to the host stack as the fragments that it came in.
+// routed by itself, and has the options that it would have if a whole reply had been cut. Any other
+// message goes to the host stack as the fragments that it came in.
 #include "queues/count.h"
+#include "slow_path/options.h"
 #include "slow_path/reassembly.h"
 #include "slow_path/slow_path.h"
 
 #define DATA_BYTES_MAX (UINT16_MAX - IPV4_HEADER_BYTES)
-#define DATA_BYTES_MIN ((IPV4_MTU_MIN - IPV4_HEADER_BYTES) & ~7) // of a fragment but the last
+#define DATA_BYTES_MIN ((IPV4_MTU_MIN - IPV4_HEADER_BYTES_MAX) & ~7) // of all but the last
 #define FRAGMENTS_MAX (DATA_BYTES_MAX / DATA_BYTES_MIN + 1)
 
 // Reads the data of a chain from its front to its end.
@@ -21,9 +23,11 @@ struct reader {
 struct reply {
 	const struct pkt *request; // its first fragment
 	struct icmp_header icmp;
-	uint32_t data;     // octets of the whole ICMP message
-	uint32_t mtu_data; // octets that the last fragment may have
+	uint32_t data; // octets of the whole ICMP message
+	uint32_t mtu;
 	uint32_t fragments;
+	struct tr_reply_options head;  // of the first fragment
+	struct tr_reply_options later; // of the others
 };
 
 static const uint8_t *data_of(const struct pkt *pkt, uint32_t *bytes)
@@ -77,39 +81,44 @@ static bool make_header(struct reply *reply, const struct tr_fragment *first)
 	return true;
 }
 
+// Octets of data in the fragment that begins at octet `at` of the message.
+static uint32_t share(const struct reply *reply, uint32_t at)
+{
+	const struct tr_reply_options *options = at ? &reply->later : &reply->head;
+	uint32_t room = reply->mtu - IPV4_HEADER_BYTES - options->bytes;
+	uint32_t rest = reply->data - at;
+
+	return rest <= room ? rest : room & ~7u;
+}
+
 // As few fragments as the way back allows (RFC 1812 4.2.2.7).
 static void plan(struct tr_slow_path *slow, struct reply *reply)
 {
-	uint32_t source = be32(slow_ip(reply->request)->source_be);
-	uint32_t mtu = tr_tables_route_own(slow->tables, source)->mtu;
-
-	if (mtu < IPV4_MTU_MIN) // no way back: each fragment will find out
-		mtu = IPV4_MTU_MIN;
-	reply->mtu_data = mtu - IPV4_HEADER_BYTES;
-	reply->fragments = 1;
-	if (reply->data > reply->mtu_data) {
-		uint32_t rest = reply->data - reply->mtu_data;
-		uint32_t each = reply->mtu_data & ~7u;
-		reply->fragments += (rest + each - 1) / each;
-	}
-	assert(reply->fragments <= FRAGMENTS_MAX);
+	reply->mtu = tr_tables_route_own(slow->tables, reply->head.first)->mtu;
+	if (reply->mtu < IPV4_MTU_MIN) // no way back: each fragment will find out
+		reply->mtu = IPV4_MTU_MIN;
+	tr_options_reply_later(&reply->head, &reply->later);
+	for (uint32_t at = 0; at < reply->data; at += share(reply, at))
+		reply->fragments++;
+	assert(reply->fragments && reply->fragments <= FRAGMENTS_MAX);
 }
 
 // Writes the fragment that begins at octet `at` of the message.
 static bool write_fragment(const struct tr_slow_path *slow, struct pkt *pkt,
 	const struct reply *reply, struct reader *reader, uint32_t at)
 {
-	uint32_t rest = reply->data - at;
-	bool last = rest <= reply->mtu_data;
-	uint32_t bytes = last ? rest : reply->mtu_data & ~7u;
-	uint8_t *frame = pkt_append(pkt, ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + bytes);
+	const struct tr_reply_options *options = at ? &reply->later : &reply->head;
+	uint32_t header_bytes = IPV4_HEADER_BYTES + options->bytes;
+	uint32_t bytes = share(reply, at);
+	uint16_t more = at + bytes < reply->data ? IPV4_MF : 0;
+	uint8_t *frame = pkt_append(pkt, ETHER_HEADER_BYTES + header_bytes + bytes);
 
 	if (!frame)
 		return false;
 	memset(frame, 0, ETHER_HEADER_BYTES);
-	tr_slow_echo_header(slow, slow_ip(pkt), slow_ip(reply->request),
-		(uint16_t)(IPV4_HEADER_BYTES + bytes), (uint16_t)(at / 8 | (last ? 0 : IPV4_MF)));
-	frame += ETHER_HEADER_BYTES + IPV4_HEADER_BYTES;
+	tr_slow_echo_header(slow, slow_ip(pkt), slow_ip(reply->request), options,
+		(uint16_t)(header_bytes + bytes), (uint16_t)(at / 8 | more));
+	frame += ETHER_HEADER_BYTES + header_bytes;
 	read(reader, frame, bytes);
 	if (at == 0)
 		memcpy(frame, &reply->icmp, sizeof(reply->icmp));
@@ -122,15 +131,16 @@ static bool make_fragments(struct tr_slow_path *slow, struct pkt **pkts, const s
 	const struct tr_fragment *first)
 {
 	struct reader reader = {.at = first};
-	uint32_t each = reply->mtu_data & ~7u;
+	uint32_t at = 0;
 
 	if (pkt_alloc_bulk(slow->pool, pkts, reply->fragments) != 0)
 		return false;
 	for (uint32_t i = 0; i < reply->fragments; i++) {
-		if (!write_fragment(slow, pkts[i], reply, &reader, i * each)) {
+		if (!write_fragment(slow, pkts[i], reply, &reader, at)) {
 			pkt_free_bulk(pkts, reply->fragments);
 			return false;
 		}
+		at += share(reply, at);
 	}
 	return true;
 }
@@ -141,13 +151,18 @@ static void drop_all(struct tr_slow_path *slow, const struct tr_fragment *at, en
 		tr_slow_drop(slow, at->pkt, reason);
 }
 
-static void answer(struct tr_slow_path *slow, const struct tr_fragment *first)
+static void answer(struct tr_slow_path *slow, const struct tr_fragment *first,
+	const struct tr_reply_options *options)
 {
-	struct reply reply = {.request = first->pkt};
+	struct reply reply = {.request = first->pkt, .head = *options};
 	struct pkt *pkts[FRAGMENTS_MAX];
 
 	if (!make_header(&reply, first)) {
 		drop_all(slow, first, TR_DROP_ICMP_MALFORMED);
+		return;
+	}
+	if (IPV4_HEADER_BYTES + reply.head.bytes + reply.data > UINT16_MAX) {
+		drop_all(slow, first, TR_DROP_FRAGMENT_BEYOND);
 		return;
 	}
 	if (slow->echo_off) {
@@ -173,11 +188,15 @@ static void answer(struct tr_slow_path *slow, const struct tr_fragment *first)
 void tr_slow_icmp_whole(struct tr_slow_path *slow, const struct tr_fragment *first)
 {
 	const struct ipv4_header *ip = slow_ip(first->pkt);
+	struct tr_reply_options options;
 	uint32_t bytes;
 
+	// RFC 791 3.1: the first fragment has all options of the whole.
+	tr_options_reply(slow, ip, &options);
 	if (*data_of(first->pkt, &bytes) == ICMP_ECHO_REQUEST &&
-		tr_slow_is_answerable(slow, be32(ip->source_be))) {
-		answer(slow, first);
+		tr_slow_is_answerable(slow, be32(ip->source_be)) &&
+		tr_slow_is_answerable(slow, options.first)) {
+		answer(slow, first, &options);
 		return;
 	}
 	for (const struct tr_fragment *at = first; at; at = at->next)

@@ -2,8 +2,9 @@
 // The forwarder for packets to more than one station: directed broadcasts (broadcast.c) and
 // multicasts (multicast.c). It needs no neighbour, since the link's own groups take the packet, and
 // nobody is told of what goes wrong (RFC 1812 4.3.2.7).
-#include "queues/count.h"
 #include "formats/checksum.h"
+#include "queues/count.h"
+#include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 
 struct pkt *tr_slow_copy(struct tr_slow_path *slow, const struct pkt *pkt)
@@ -47,6 +48,7 @@ void tr_slow_forward_group(struct tr_slow_path *slow, struct pkt *pkt, uint16_t 
 		return;
 	}
 	checksum_lower_ttl(&ip->ttl);
+	tr_options_record(slow, ip, port, be32(ip->destination_be));
 	tr_count(&slow->counters.forwarded, 1);
 	if (too_long)
 		tr_slow_fragment(slow, pkt, &hop, mac);

@@ -8,12 +8,6 @@
 #include "slow_path/slow_path.h"
 #include "queues/count.h"
 
-struct reply_options {
-	uint8_t octet[OPTIONS_BYTES_MAX];
-	uint32_t bytes;
-	uint32_t first; // address to reply to: the source, unless a source route leads there
-};
-
 bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 {
 	uint8_t kind = tr_tables_lookup(slow->tables, source)->kind;
@@ -23,10 +17,13 @@ bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source)
 }
 
 void tr_slow_echo_header(const struct tr_slow_path *slow, struct ipv4_header *ip,
-	const struct ipv4_header *request, uint16_t bytes, uint16_t fragment)
+	const struct ipv4_header *request, const struct tr_reply_options *options, uint16_t bytes,
+	uint16_t fragment)
 {
+	uint32_t header_bytes = IPV4_HEADER_BYTES + options->bytes;
+
 	*ip = (struct ipv4_header){
-		.version_ihl = IPV4_VERSION_IHL,
+		.version_ihl = (uint8_t)(0x40 | header_bytes / 4),
 		.dscp_ecn = request->dscp_ecn & 0xfc, // RFC 1812 4.3.2.5; never ECN-capable
 		.total_bytes_be = be16(bytes),
 		.id_be = request->id_be,
@@ -34,15 +31,16 @@ void tr_slow_echo_header(const struct tr_slow_path *slow, struct ipv4_header *ip
 		.ttl = slow->icmp_ttl, // RFC 1812 4.3.2.2: not the request's
 		.protocol = IPV4_PROTOCOL_ICMP,
 		.source_be = request->destination_be, // RFC 1812 4.3.3.6
-		.destination_be = request->source_be,
+		.destination_be = be32(options->first),
 	};
-	ip->checksum_be = tr_checksum(ip, IPV4_HEADER_BYTES);
+	memcpy(ip + 1, options->octet, options->bytes);
+	ip->checksum_be = tr_checksum(ip, header_bytes);
 }
 
 // The frame of a request becomes that of its reply. Of the IP options those are kept that record
 // the way, and a source route (RFC 1812 4.3.3.6); they are no longer than those of the request.
 static void answer(const struct tr_slow_path *slow, struct pkt *pkt,
-	const struct reply_options *options)
+	const struct tr_reply_options *options)
 {
 	struct ipv4_header request;
 	struct ipv4_header *ip = slow_ip(pkt);
@@ -55,13 +53,8 @@ static void answer(const struct tr_slow_path *slow, struct pkt *pkt,
 	bytes = be16(request.total_bytes_be) - shorter;
 	pkt_pull(pkt, shorter);
 	ip = slow_ip(pkt);
-	tr_slow_echo_header(slow, ip, &request, (uint16_t)bytes,
+	tr_slow_echo_header(slow, ip, &request, options, (uint16_t)bytes,
 		be16(request.fragment_be) & IPV4_DF);
-	ip->version_ihl = (uint8_t)(0x40 | header_bytes / 4);
-	ip->destination_be = be32(options->first);
-	memcpy(ip + 1, options->octet, options->bytes);
-	ip->checksum_be = 0;
-	ip->checksum_be = tr_checksum(ip, header_bytes);
 	icmp = (struct icmp_header *)((uint8_t *)ip + header_bytes);
 	icmp->type = ICMP_ECHO_REPLY;
 	icmp->checksum_be = 0;
@@ -74,7 +67,7 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 	const struct ipv4_header *ip = slow_ip(pkt);
 	const struct icmp_header *icmp;
 	uint32_t bytes = be16(ip->total_bytes_be) - ipv4_header_bytes(ip);
-	struct reply_options options;
+	struct tr_reply_options options;
 
 	tr_slow_enter(slow, pkt, TR_STEP_SLOW_ICMP_QUERY, TR_VERDICT_LIVE);
 	if (!tr_slow_is_own(slow, be32(ip->destination_be)))
@@ -92,7 +85,7 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_ECHO_IGNORED);
 		return true;
 	}
-	options.bytes = tr_options_reply(slow, ip, options.octet, &options.first);
+	tr_options_reply(slow, ip, &options);
 	if (icmp->type != ICMP_ECHO_REQUEST || !tr_slow_is_answerable(slow, be32(ip->source_be)) ||
 		!tr_slow_is_answerable(slow, options.first))
 		return false;

@@ -45,6 +45,15 @@ void tr_options_arrive(const struct tr_slow_path *slow, struct ipv4_header *ip);
 // OPTIONS_BYTES_MAX, of so many octets (0: none), and the address to send to.
 uint32_t tr_options_reverse(const struct tr_slow_path *slow, const struct ipv4_header *ip,
 	const struct tr_options *options, uint8_t *out, uint32_t *first);
-// Options of the reply to a packet, as above and padded: the way back and what is to be recorded.
-uint32_t tr_options_reply(const struct tr_slow_path *slow, const struct ipv4_header *ip,
-	uint8_t *out, uint32_t *first);
+
+// Options of a reply: the way back and what is to be recorded, padded to a multiple of 4.
+struct tr_reply_options {
+	uint8_t octet[OPTIONS_BYTES_MAX];
+	uint32_t bytes;
+	uint32_t first; // address to reply to: the source, unless a source route leads there
+};
+
+void tr_options_reply(const struct tr_slow_path *slow, const struct ipv4_header *ip,
+	struct tr_reply_options *out);
+// Those of them that stand in the later fragments of the reply as well.
+void tr_options_reply_later(const struct tr_reply_options *options, struct tr_reply_options *out);

@@ -61,21 +61,29 @@ static uint32_t copy(const struct ipv4_header *ip, uint32_t at, uint8_t *out)
 	return option[OPTION_LENGTH];
 }
 
-uint32_t tr_options_reply(const struct tr_slow_path *slow, const struct ipv4_header *ip,
-	uint8_t *out, uint32_t *first)
+void tr_options_reply(const struct tr_slow_path *slow, const struct ipv4_header *ip,
+	struct tr_reply_options *out)
 {
 	struct tr_options options;
 	uint32_t bytes;
 
-	memset(out, 0, OPTIONS_BYTES_MAX);
-	*first = be32(ip->source_be);
+	*out = (struct tr_reply_options){.first = be32(ip->source_be)};
 	if (ip->version_ihl == IPV4_VERSION_IHL ||
 		tr_options_read(slow, ip, &options).reason != TR_DROP_COUNT)
-		return 0;
-	bytes = tr_options_reverse(slow, ip, &options, out, first);
-	bytes += copy(ip, options.record_route, out + bytes);
-	bytes += copy(ip, options.timestamp, out + bytes);
-	bytes = (bytes + 3) & ~3u;
-	assert(bytes <= ipv4_header_bytes(ip) - IPV4_HEADER_BYTES);
-	return bytes;
+		return;
+	bytes = tr_options_reverse(slow, ip, &options, out->octet, &out->first);
+	bytes += copy(ip, options.record_route, out->octet + bytes);
+	bytes += copy(ip, options.timestamp, out->octet + bytes);
+	out->bytes = (bytes + 3) & ~3u;
+	assert(out->bytes <= ipv4_header_bytes(ip) - IPV4_HEADER_BYTES);
+}
+
+// RFC 791 3.1: a source route is in every fragment, what records is in the first. It comes first.
+void tr_options_reply_later(const struct tr_reply_options *options, struct tr_reply_options *out)
+{
+	*out = (struct tr_reply_options){.first = options->first};
+	if (!options->bytes || !option_is_source_route(options->octet[0]))
+		return;
+	memcpy(out->octet, options->octet, options->octet[OPTION_LENGTH]);
+	out->bytes = (options->octet[OPTION_LENGTH] + 3u) & ~3u;
 }

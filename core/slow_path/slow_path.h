@@ -22,6 +22,8 @@
 #include "tables/rules.h"
 #include "tables/tables.h"
 
+struct tr_reply_options;
+
 // Rules of the packet filter on their way to the units.
 struct tr_rules_swap {
 	struct tr_rules *old;    // NULL: no unit can hold any but slow->rules
@@ -136,7 +138,8 @@ bool tr_slow_icmp_query(struct tr_slow_path *slow, struct pkt *pkt);
 bool tr_slow_is_answerable(const struct tr_slow_path *slow, uint32_t source);
 // IP header of an echo reply or of a fragment of it: `bytes` in all, `fragment` flags and offset.
 void tr_slow_echo_header(const struct tr_slow_path *slow, struct ipv4_header *ip,
-	const struct ipv4_header *request, uint16_t bytes, uint16_t fragment);
+	const struct ipv4_header *request, const struct tr_reply_options *options, uint16_t bytes,
+	uint16_t fragment);
 // To a broadcast address, to a multicast group: to the host stack, on its way, both, or to rest.
 void tr_slow_broadcast(struct tr_slow_path *slow, struct pkt *pkt, const struct tr_next_hop *hop);
 void tr_slow_multicast(struct tr_slow_path *slow, struct pkt *pkt);

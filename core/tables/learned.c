@@ -30,6 +30,15 @@ static bool is_connected(const struct tr_tables *tables, const struct tr_route *
 	return cover && cover->best.kind == TR_ROUTE_CONNECTED && cover->best.port == host->port;
 }
 
+// The subnet's best route may change and change back before it is brought to the FIB, which then
+// sees no change of it: what was decided about a host route in between has to be looked at again.
+static void decide_later(struct tr_tables *tables, const struct tr_route *host)
+{
+	const struct tr_rib_prefix *cover = tr_rib_cover(tables->rib, host->prefix, 32);
+
+	tables->relearn |= cover && cover->dirty;
+}
+
 static int neighbor_known(struct tr_tables *tables, const struct tr_route *host, uint16_t hop,
 	const uint8_t *mac)
 {
@@ -53,6 +62,7 @@ static int neighbor_known(struct tr_tables *tables, const struct tr_route *host,
 		return error;
 	}
 	tr_hops_set_mac(tables->hops, hop, mac);
+	decide_later(tables, host);
 	return 0;
 }
 

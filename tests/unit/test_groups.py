@@ -259,6 +259,28 @@ def test_options_are_copied_too() -> None:
     )
 
 
+def test_copies_record_the_address_of_their_way_out() -> None:
+    """RFC 1812 5.3.13.5: each by that of its own port; the host stack's copy is as it came."""
+    options = {"record_route": "process", "timestamp": "process"}
+    bench, twins = bed(ports=JOINED, routes=TO_BOTH, options=options)
+    route, stamp = b"\x07\x0b\x04" + bytes(8), b"\x44\x08\x09\x00abcd"
+    frame = packet(G, mac=GM, options=route + stamp + b"\0")
+    out, heard = send((bench, twins), frame)
+    assert heard[w.P1] == [frame]
+    for port, own, mac in ((w.P2, w.R2, w.M2), (w.P3, w.R3, w.M3)):
+        after = b"\x07\x0b\x08" + p.address_bytes(own) + bytes(4) + b"\x44\x08\x09\x10abcd\0"
+        wanted = p.ipv4(w.H1, G, UDP, options=after, ttl=63)
+        assert out[port] == [p.pad(p.ether(GM, mac, wanted))]
+
+
+def test_a_directed_broadcast_records_its_way() -> None:
+    world = bed(ports=FORWARD, options={"record_route": "process"})
+    out, _ = send(world, packet("10.2.0.255", options=b"\x07\x07\x04" + bytes(4) + b"\0"))
+    after = b"\x07\x07\x08" + p.address_bytes(w.R2) + b"\0"
+    wanted = p.ipv4(w.H1, "10.2.0.255", UDP, options=after, ttl=63)
+    assert out == only(p2=[p.pad(p.ether(p.BROADCAST, w.M2, wanted))])
+
+
 def test_a_reload_changes_groups_routes_and_switches() -> None:
     """Joined and left again, as RFC 1812 4.2.3.2 has it."""
     world = bed(ports="groups = []")

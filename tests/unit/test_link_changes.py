@@ -234,6 +234,29 @@ def test_a_host_that_was_learned_is_known_again_with_its_link() -> None:
     assert bench.only.counters().punted == punted
 
 
+def test_a_host_is_learned_although_its_subnet_is_a_worse_route_too() -> None:
+    """A fresh router believes its links down for a moment, and that route the best."""
+    bench = w.bed(routes='[[route]]\nto = "10.2.0.0/24"\nkind = "blackhole"')
+    assert [str(hop.via) for hop in bench.only.lookup([w.H2])] == [w.H2]
+    assert w.exchange(bench, w.P1, [frame(w.H2)])[w.P2] == [passed(w.H2, mac=w.h2)]
+    assert not any(bench.only.counters().punted.values())
+
+
+def test_a_host_is_forgotten_with_its_subnet_although_it_spoke_in_between() -> None:
+    """What is decided while the subnet is on its way is decided again when it has arrived."""
+    bench = w.bed(routes='[[route]]\nto = "10.2.0.0/24"\nkind = "blackhole"')
+    switch(bench, False)
+    bench.only.neighbor_delete(w.P2, w.H2)
+    bench.settle()
+    bench.port(w.P2).link.set_up(True)
+    bench.only.neighbor_set(w.P2, w.H2, w.h2)
+    bench.port(w.P2).link.set_up(False)
+    bench.settle()
+    assert [hop.kind for hop in bench.only.lookup([w.H2])] == ["blackhole"]
+    switch(bench, True)
+    assert [str(hop.via) for hop in bench.only.lookup([w.H2])] == [w.H2]
+
+
 def test_a_route_without_a_gateway_needs_its_link(tmp_path: Path) -> None:
     """A `dev` route is as a subnet is; what answers behind it is learned and forgotten with it."""
     bench = half_known()

@@ -20,7 +20,7 @@ from twinroute.sim import Bench, BenchError
 PORTS = {"p0": {"address": "10.0.0.1/24"}, "p1": {"address": ["10.0.1.1/24", "10.0.2.1/24"]}}
 GATEWAYS = ["10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.2.2"]
 # Few prefixes, some inside others and some of the same as connected subnets, so that much collides.
-PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "100.0.0.0/8", "100.1.0.0/16", "100.1.1.1/32"]
+PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.1.0/24", "100.0.0.0/8", "100.1.0.0/16", "100.1.1.1/32"]
 
 targets = st.one_of(
     st.fixed_dictionaries({"via": st.sampled_from(GATEWAYS)}),
@@ -89,6 +89,7 @@ fixed = st.sampled_from(
         {"port": {"p1": PORTS["p1"], "p0": PORTS["p0"], "p2": {}}},
         {"port": PORTS},
         {"sim": {"buffers": 100}},
+        {"qos": {"precedence": False}},
         {"metrics": {"listen": 9600}},
         {"control": {"socket": "/run/x.sock"}},
     ]

@@ -65,12 +65,12 @@ SILENT = {
     "version 6": (truncated(1, version=6), w.M1, "ip_version"),
     "a later fragment": (truncated(1, fragment=9), w.M1, "ip_total_length"),
     "an ICMP error": (truncated(1, payload=p.icmp(3), protocol=p.ICMP), w.M1, "ip_total_length"),
-    "in a broadcast frame": (truncated(1), p.BROADCAST, "link_broadcast"),
+    "in a broadcast frame": (truncated(1), p.BROADCAST, "ip_total_length"),
     "for a group": (truncated(1, dst="224.0.0.5"), "01:00:5e:00:00:05", "ip_total_length"),
     "for everybody": (truncated(1, dst="255.255.255.255"), p.BROADCAST, "ip_total_length"),
-    "from nobody": (truncated(1, src="0.0.0.0"), w.M1, "martian_source"),
-    "from a group": (truncated(1, src="224.0.0.5"), w.M1, "martian_source"),
-    "from a broadcast address": (truncated(1, src="10.1.0.255"), w.M1, "martian_source"),
+    "from nobody": (truncated(1, src="0.0.0.0"), w.M1, "ip_total_length"),
+    "from a group": (truncated(1, src="224.0.0.5"), w.M1, "ip_total_length"),
+    "from a broadcast address": (truncated(1, src="10.1.0.255"), w.M1, "ip_total_length"),
     "from itself": (truncated(1, src=w.R1), w.M1, "ip_total_length"),
 }
 
