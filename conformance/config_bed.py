@@ -8,6 +8,8 @@ def masks_are_prefix_lengths(c: ConfigBed) -> None:
 """
 
 import io
+import re
+import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
@@ -25,6 +27,11 @@ class Ran:
     code: int
     out: str
     err: str
+
+
+def _lasting(text: str) -> str:
+    """Leave out the names of temporary folders: a report is the same again."""
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[^/\s]+/", "", text)
 
 
 class ConfigBed:
@@ -61,12 +68,12 @@ class ConfigBed:
         """Run `twinroute` with these arguments; return what came of it."""
         from twinroute.cli import main
 
-        round_ = self._round(f"twinroute {' '.join(argv)}", "")
+        round_ = self._round(_lasting(f"twinroute {' '.join(argv)}"), "")
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
             code = main(list(argv))
         ran = Ran(code, out.getvalue(), err.getvalue())
-        round_.lines += [*ran.out.splitlines(), *ran.err.splitlines(), f"exit status {code}"]
+        round_.lines += [*_lasting(ran.out + ran.err).splitlines(), f"exit status {code}"]
         return ran
 
     def check(self, condition: object, text: str) -> None:

@@ -21,6 +21,7 @@ ROUTER = (
     + PORT
     + '[port.p2]\naddress = "10.2.0.1/24"\n[[route]]\nto = "198.18.0.0/16"\nvia = "10.2.0.2"\n'
 )
+QUIET = "[log]\naudit = []\n"
 
 
 class Managed:
@@ -50,7 +51,7 @@ class Managed:
 
 
 @contextlib.contextmanager
-def managed(text: str = f"{ROUTER}[log]\naudit = []\n") -> Iterator[Managed]:
+def managed(text: str = ROUTER + QUIET) -> Iterator[Managed]:
     """Run a router for a while; by default it logs nothing."""
     with tempfile.TemporaryDirectory() as folder:
         router = Managed(Path(folder), text)
@@ -69,12 +70,12 @@ def configuration_is_a_file(c: ConfigBed) -> None:
         before = c.command("show", "config", "--json", "--socket", str(router.socket))
         c.check("10.2.0.1/24" in json.dumps(json.loads(before.out)), "other addresses")
         text = ROUTER.replace("198.18.", "198.19.")
-        router.file.write_text(text, encoding="utf-8")
+        router.file.write_text(text + QUIET, encoding="utf-8")
         ran = c.command("config", "reload", "--socket", str(router.socket))
         c.check(ran.code == 0, "no reload")
         routes = c.command("show", "routes", "--json", "--socket", str(router.socket))
         c.check("198.19.0.0" in routes.out and "198.18.0.0" not in routes.out, "the old routes")
-        router.file.write_text(f"[fast_path]\nunits = 2\n{text}", encoding="utf-8")
+        router.file.write_text(f"[fast_path]\nunits = 2\n{text}{QUIET}", encoding="utf-8")
         ran = c.command("config", "reload", "--socket", str(router.socket))
         c.check(ran.code == 2 and "restart it for that" in ran.err, "no word of a restart")
         restarted = c.command("check", str(router.file))

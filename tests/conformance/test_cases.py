@@ -42,8 +42,8 @@ def test_case(case: Case, variation: Variation) -> None:
     assert outcome.status == PASS, f"{outcome.reason}\n{replay}"
 
 
-@pytest.mark.parametrize("name", [name for name in misses("sim") if name in all_cases()])
-def test_misses_are_cases_that_fail(name: str) -> None:
-    case = all_cases()[name]
-    statuses = [run_case(make_device("sim"), case, one).status for one in case.variations]
-    assert set(statuses) != {PASS}, "misses.toml: it passes"
+def test_misses_are_cases_that_fail() -> None:
+    for name in misses("sim"):
+        if case := all_cases().get(name):
+            statuses = [run_case(make_device("sim"), case, one).status for one in case.variations]
+            assert set(statuses) != {PASS}, f"misses.toml: {name} passes"
