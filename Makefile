@@ -2,7 +2,7 @@
 # Everything happens in .venv and build/. After `make build` the C files are compiled again, if
 # need be, whenever Python imports twinroute.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-vm conformance lint format build install clean FORCE
+.PHONY: help demo test gates-update fuzz test-vm conformance lint format build install clean FORCE
 
 # meson-python looks for meson and ninja in the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,6 +25,9 @@ test: $(editable) ## check everything: format, lint, types, all tests, also with
 	.ci/sanitize
 	.ci/threads
 	.ci/fuzz
+
+gates-update: build ## store what the fast path costs now, which the tests hold it to
+	$(bin)/python -m twinroute.perf.gates --update
 
 fuzz: $(editable) ## fuzz the core for long, SECONDS=3600: out/fuzz
 	@.ci/install fuzz
