@@ -2,7 +2,6 @@
 """Applications under measurement: `twinroute run` and DPDK's testpmd, each in a process."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -99,12 +98,16 @@ class Rate:
 
 
 def forwarding_rate(source: Source, ports: int, seconds: float) -> Rate:
-    """Measure an application that polls `ports` ports of a source by one thread."""
-    wait_for(lambda: source.stream(ports - 1).packets, "traffic")
+    """Measure an application that polls `ports` ports of a source by one thread.
+
+    A port that receives nothing is left out.
+    """
+    wait_for(lambda: any(source.stream(port).packets for port in range(ports)), "traffic")
     time.sleep(seconds / 2)
     before = [source.stream(port) for port in range(ports)]
     time.sleep(seconds)
     pairs = [(before[port], source.stream(port)) for port in range(ports)]
+    pairs = [(a, b) for a, b in pairs if b.packets > a.packets]
     # Each port was looked at in an interval of its own.
     per_ns = sum((b.packets - a.packets) / (b.cpu_ns - a.cpu_ns) for a, b in pairs)
     first, last = pairs[0]
@@ -113,9 +116,3 @@ def forwarding_rate(source: Source, ports: int, seconds: float) -> Rate:
         packets_per_burst=(last.packets - first.packets) / (last.bursts - first.bursts),
         on_cpu=(last.cpu_ns - first.cpu_ns) * last.hz / 1e9 / (last.cycles - first.cycles),
     )
-
-
-def spread(values: Sequence[float], digits: int = 1) -> str:
-    """Write the median of some values, and from the lowest to the highest."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"

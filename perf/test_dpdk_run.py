@@ -17,15 +17,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twinroute.perf import rivals
 from twinroute.perf.processes import (
-    Application,
-    Rate,
     RunningRouter,
-    forwarding_rate,
-    spread,
     wait_for,
 )
-from twinroute.perf.source import Source, plugin
+from twinroute.perf.rivals import (
+    BY_DEFAULT,
+    FROM_FILE,
+    MACS,
+    NET_NULL,
+    control_of,
+    write_config,
+)
+from twinroute.perf.samples import spread
+from twinroute.perf.source import plugin
 from twinroute.perf.tables import RouteTable, make_table
 from twinroute.perf.traffic import udp_frames
 
@@ -33,46 +39,7 @@ Print = Callable[[str], None]
 
 ROUTES = 1_000_000
 DESTINATIONS = 65536
-FRAME_BYTES = 60
-MACS = ("02:00:00:00:01:00", "02:00:00:00:01:01")  # of the ports
-NET_NULL = f"net_null{{}},size={FRAME_BYTES}"
-START_ROUNDS, MEMORY_ROUNDS, SPEED_ROUNDS, SPEED_S = 7, 3, 5, 1.0
-BURST, BUFFERS, MEMORY_MB = 64, 16383, 512
-
-# The ports' neighbours are set, so that ARP has no part in what is measured.
-CONFIG = """
-[router]
-name = "perf"
-[port.p0]
-address = "10.0.0.1/24"
-{mac0}
-[port.p1]
-address = "10.0.1.1/24"
-{mac1}
-[[neighbor]]
-port = "p0"
-address = "10.0.0.2"
-mac = "02:00:00:00:00:02"
-[[neighbor]]
-port = "p1"
-address = "10.0.1.2"
-mac = "02:00:00:00:00:03"
-{routes}
-[dpdk]
-hugepages = {hugepages}
-file_prefix = "{prefix}"
-{dpdk}
-[dpdk.port.p0]
-device = "{device0}"
-[dpdk.port.p1]
-device = "{device1}"
-[log]
-audit = []
-[control]
-socket = "{socket}"
-"""
-BY_DEFAULT = '[[route]]\nto = "0.0.0.0/0"\nvia = "10.0.1.2"\n'
-FROM_FILE = '[[route_file]]\npath = "{}"\nvia = ["10.0.0.2", "10.0.1.2"]\n'
+START_ROUNDS, MEMORY_ROUNDS, SPEED_ROUNDS = 7, 3, 5
 
 
 def why_not() -> str | None:
@@ -107,41 +74,6 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Print:
 def table() -> RouteTable:
     """Return a full table."""
     return make_table(ROUTES)
-
-
-def huge_pages() -> bool:
-    """Tell whether the machine has set enough huge pages aside."""
-    words = Path("/proc/meminfo").read_text().split()
-    kb = int(words[words.index("HugePages_Free:") + 1]) * int(
-        words[words.index("Hugepagesize:") + 1]
-    )
-    return kb >= MEMORY_MB << 10
-
-
-def control_of(folder: Path) -> Path:
-    """Return the control socket of the router that has its configuration in a folder."""
-    return folder / "run" / "perf.sock"
-
-
-def write_config(
-    folder: Path, devices: tuple[str, str], *, macs: bool = False, routes: str, dpdk: str = ""
-) -> Path:
-    """Write a configuration of two ports."""
-    path = folder / "perf.toml"
-    mac = [f'mac = "{one}"' if macs else "" for one in MACS]
-    text = CONFIG.format(
-        mac0=mac[0],
-        mac1=mac[1],
-        routes=routes,
-        hugepages=str(huge_pages()).lower(),
-        prefix=f"perf{os.getpid()}",
-        dpdk=dpdk,
-        device0=devices[0],
-        device1=devices[1],
-        socket=control_of(folder),
-    )
-    path.write_text(text)
-    return path
 
 
 # --- from the start to the first packet -----------------------------------------------------------
@@ -267,69 +199,20 @@ def test_memory(table: RouteTable, tmp_path: Path, tell: Print, full: bool) -> N
 # --- a packet's cycles ----------------------------------------------------------------------------
 
 
-def last_cpu() -> int:
-    """Return the CPU for the thread that forwards."""
-    return max(os.sched_getaffinity(0))
-
-
-def measure_testpmd(source: Source, folder: Path) -> Rate:
-    """Measure testpmd, which sends on whatever it receives without a look."""
-    first, last = min(os.sched_getaffinity(0)), last_cpu()
-    memory = ["--in-memory"] if huge_pages() else ["--no-huge", "--no-shconf"]
-    command = ["dpdk-testpmd", "-l", f"{first},{last}", *memory, "-m", str(MEMORY_MB)]
-    command += ["--no-pci", "--no-telemetry", f"--file-prefix=perf{os.getpid()}t"]
-    command += ["-d", str(plugin()), *(f"--vdev={NET_NULL.format(i)}" for i in (0, 1)), "--"]
-    command += ["--forward-mode=io", "--auto-start", "--nb-cores=1", f"--burst={BURST}"]
-    command += [f"--total-num-mbufs={BUFFERS}", "--rxd=512", "--txd=512"]
-    source.reset()
-    with (
-        (folder / "testpmd.log").open("w") as log,
-        Application(command, source.environment(), log),
-    ):
-        return forwarding_rate(source, 2, SPEED_S)
-
-
-def measure_router(source: Source, config: Path, folder: Path) -> Rate:
-    """Measure the router, which must forward it all."""
-    source.reset()
-    with RunningRouter(config, control_of(folder), source.environment()) as router:
-        router.settle()
-        wait_for(lambda: source.stream(1).packets, "traffic")
-        before = router.ask("show.counters")
-        rate = forwarding_rate(source, 2, SPEED_S)
-        after = router.ask("show.counters")
-    received = sum(after["received"].values()) - sum(before["received"].values())
-    assert after["forwarded"] - before["forwarded"] > 0.99 * received
-    return rate
-
-
-@pytest.mark.skipif(shutil.which("dpdk-testpmd") is None, reason="testpmd is not here")
-def test_cycles_next_to_testpmd(table: RouteTable, tmp_path: Path, tell: Print) -> None:
-    """Cycles a packet on the same devices, the source's own included, in rounds in turn."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("two CPUs expected")
-    table.write(tmp_path / "routes.txt")
-    source = Source(tmp_path / "source", table.addresses(DESTINATIONS))
-    dpdk = f'cores = [{last_cpu()}]\nbuffers = {BUFFERS}\neal_args = ["-d", "{plugin()}"]'
-    devices = (NET_NULL.format(0), NET_NULL.format(1))
-    configs = {}
-    for what, routes in (
-        ("one route", BY_DEFAULT),
-        ("a full table", FROM_FILE.format(tmp_path / "routes.txt")),
-    ):
-        (tmp_path / what).mkdir()
-        configs[what] = write_config(tmp_path / what, devices, routes=routes, dpdk=dpdk)
-    rates: dict[str, list[Rate]] = {what: [] for what in ("testpmd io", *configs)}
-    for _ in range(SPEED_ROUNDS):
-        rates["testpmd io"].append(measure_testpmd(source, tmp_path))
-        for what, config in configs.items():
-            rates[what].append(measure_router(source, config, config.parent))
-    for what, found in rates.items():
-        beside = zip(found, rates["testpmd io"], strict=True)
-        ratios = [rate.cycles / io.cycles for rate, io in beside]
+def test_cycles_next_to_others(request: pytest.FixtureRequest, tmp_path: Path, tell: Print) -> None:
+    """Cycles a packet next to testpmd and l3fwd, the devices' own included."""
+    if reason := rivals.why_not():
+        pytest.skip(reason)
+    devices = rivals.Devices(
+        request.config.getoption("--device"), request.config.getoption("--plugin")
+    )
+    found = rivals.rates(devices, tmp_path, SPEED_ROUNDS)
+    first = next(iter(found.values()))
+    for what, rates in found.items():
+        ratios = [rate.cycles / one.cycles for rate, one in zip(rates, first, strict=True)]
         tell(
-            f"{what}: {spread([rate.cycles for rate in found])} cycles a packet,"
-            f" {spread(ratios, 2)} of testpmd's,"
-            f" bursts of {spread([rate.packets_per_burst for rate in found])},"
-            f" on its CPU {spread([100 * rate.on_cpu for rate in found], 0)} % of the time"
+            f"{what}: {spread([rate.cycles for rate in rates])} cycles a packet,"
+            f" {spread(ratios, 2)} of the first,"
+            f" bursts of {spread([rate.packets_per_burst for rate in rates])},"
+            f" on its CPU {spread([100 * rate.on_cpu for rate in rates], 0)} % of the time"
         )

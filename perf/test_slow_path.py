@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twinroute.perf.processes import RunningRouter, spread, wait_for
+from twinroute.perf.processes import RunningRouter, wait_for
+from twinroute.perf.rivals import NET_NULL, control_of, write_config
+from twinroute.perf.samples import spread
 from twinroute.perf.source import Source, plugin
-from twinroute.perf.test_dpdk_run import NET_NULL, control_of, pytestmark, tell, write_config
+from twinroute.perf.test_dpdk_run import pytestmark, tell
 
 __all__ = ["pytestmark", "tell"]
 

@@ -3,9 +3,10 @@
 // net_null port receive valid frames. Such a port hands out empty frames as fast as it is asked and
 // forgets what it sends; a receive callback writes the headers of a UDP packet into each, to the
 // port's MAC address and to one address after the other of a set. It works with any application
-// that does not use the ports' receive callbacks in another way. TWINROUTE_SOURCE in the
-// environment names the file that struct source is read from, and where the streams are counted for
-// everybody to see (source.py). With TWINROUTE_SOURCE_EXPIRED=N a packet of N has a TTL of 1.
+// that does not use the ports' receive callbacks in another way. Of other ports' frames it counts
+// how many there are. TWINROUTE_SOURCE in the environment names the file that struct source is read
+// from, and where the streams are counted for everybody to see (source.py). With
+// TWINROUTE_SOURCE_EXPIRED=N a packet of N has a TTL of 1.
 #include <fcntl.h>
 #include <pthread.h>
 #include <rte_byteorder.h>
@@ -52,6 +53,7 @@ struct state {
 	uint64_t expired; // number of the next packet with a TTL of 1
 	uint32_t sum;     // of the IP header without its destination
 	uint16_t frame_bytes;
+	bool writes; // the port hands out empty frames
 	uint8_t header[HEADER_BYTES];
 };
 
@@ -84,7 +86,6 @@ static void prepare(struct state *state, uint16_t port, uint16_t frame_bytes)
 	for (unsigned i = 14; i < 34; i += 2)
 		state->sum += (uint32_t)header[i] << 8 | header[i + 1];
 	state->frame_bytes = frame_bytes;
-	state->stream->hz = rte_get_tsc_hz();
 }
 
 static void write_frame(struct state *state, uint8_t *frame)
@@ -131,10 +132,14 @@ static uint16_t received(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs,
 	(void)most;
 	if (n == 0 || mbufs[0]->data_len < HEADER_BYTES)
 		return n;
-	if (unlikely(state->frame_bytes != mbufs[0]->data_len))
-		prepare(state, port, mbufs[0]->data_len);
-	for (uint16_t i = 0; i < n; i++)
-		write_frame(state, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+	if (state->writes) {
+		if (unlikely(state->frame_bytes != mbufs[0]->data_len))
+			prepare(state, port, mbufs[0]->data_len);
+		for (uint16_t i = 0; i < n; i++) {
+			write_frame(state, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+			mbufs[i]->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4;
+		}
+	}
 	state->packets += n;
 	if (++state->bursts % SNAPSHOT_BURSTS == 0)
 		snapshot(state);
@@ -147,7 +152,7 @@ static bool attach(uint16_t port)
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link;
 
-	if (rte_eth_dev_info_get(port, &info) || strcmp(info.driver_name, "net_null") != 0)
+	if (rte_eth_dev_info_get(port, &info))
 		return false;
 	if (rte_eth_link_get_nowait(port, &link) || link.link_status != RTE_ETH_LINK_UP)
 		return false; // not started
@@ -155,7 +160,9 @@ static bool attach(uint16_t port)
 		struct state *state = &states[port * PORT_QUEUES_MAX + i];
 
 		state->stream = &source->stream[port * PORT_QUEUES_MAX + i];
+		state->stream->hz = rte_get_tsc_hz();
 		state->next = (mask + 1) / 2 * port;
+		state->writes = strcmp(info.driver_name, "net_null") == 0;
 		rte_eth_add_rx_callback(port, i, received, state);
 	}
 	return true;
