@@ -2,7 +2,7 @@
 # Everything happens in .venv and build/. After `make build` the C files are compiled again, if
 # need be, whenever Python imports twinroute.
 .DEFAULT_GOAL := help
-.PHONY: help demo test gates-update fuzz test-vm conformance lint format build install clean FORCE
+.PHONY: help demo test gates-update bench bench-compare fuzz test-vm conformance lint format build install clean FORCE
 
 # meson-python looks for meson and ninja in the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,6 +28,13 @@ test: $(editable) ## check everything: format, lint, types, all tests, also with
 
 gates-update: build ## store what the fast path costs now, which the tests hold it to
 	$(bin)/python -m twinroute.perf.gates --update
+
+bench: $(editable) ## measure what a packet costs, next to DPDK's own too: out/bench
+	@.ci/install bench
+	$(bin)/python -m twinroute.perf.bench
+
+bench-compare: $(editable) ## tell whether commit B=... is faster than commit A=...
+	@$(bin)/python -m twinroute.perf.compare $(A) $(B)
 
 fuzz: $(editable) ## fuzz the core for long, SECONDS=3600: out/fuzz
 	@.ci/install fuzz

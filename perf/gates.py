@@ -120,7 +120,7 @@ def count_bed(gate: GateBed) -> tuple[str, dict[str, dict[str, float]]]:
     with TemporaryDirectory() as folder:
         output = Path(folder) / "callgrind"
         with Loop(gate.bed, table, command=callgrind(output)) as loop:
-            to = loop.destinations("to", addresses)
+            to = loop.file("to", addresses)
             for name, case in gate.cases.items():
                 for measure in (PIPELINE, "steps"):
                     asked = replace(case, measure=measure)

@@ -34,13 +34,23 @@ class RouteTable:
         pairs = zip(self.prefixes.tolist(), self.bits.tolist(), strict=True)
         path.write_text("".join(f"{IPv4Address(prefix)}/{bits}\n" for prefix, bits in pairs))
 
-    def addresses(self, count: int, seed: int = 1) -> npt.NDArray[np.uint32]:
-        """Draw addresses that the table covers, each from a prefix drawn from all alike."""
+    def addresses(self, count: int, seed: int = 1, *, zipf: bool = False) -> npt.NDArray[np.uint32]:
+        """Draw addresses that the table covers, each from a prefix drawn from all.
+
+        zipf: the n-th prefix (of a random order) is drawn n times less often than the first; else
+        one is drawn as often as another.
+        """
         random = np.random.default_rng(seed)
-        chosen = random.integers(0, len(self), count)
+        if zipf:
+            shares: npt.NDArray[np.float64] = np.cumsum(1 / np.arange(1, len(self) + 1))
+            ranks = np.searchsorted(shares, random.random(count) * shares[-1])
+            chosen = random.permutation(len(self))[ranks].astype(np.int64)
+        else:
+            chosen = random.integers(0, len(self), count)
         below = (1 << (32 - self.bits[chosen].astype(np.uint64))) - 1
         noise = random.integers(0, 1 << 32, count, dtype=np.uint64) & below
-        return (self.prefixes[chosen] | noise).astype(np.uint32)
+        addresses: npt.NDArray[np.uint32] = (self.prefixes[chosen] | noise).astype(np.uint32)
+        return addresses
 
 
 def make_table(count: int, seed: int = 1, shape: dict[int, int] = INTERNET) -> RouteTable:
@@ -68,6 +78,15 @@ def make_table(count: int, seed: int = 1, shape: dict[int, int] = INTERNET) -> R
     rows = np.concatenate(tables)
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     return RouteTable(rows[:, 0].astype(np.uint32), rows[:, 1].astype(np.uint8))
+
+
+def slash24s(count: int, seed: int = 1) -> RouteTable:
+    """Make up a table of `count` prefixes of 24 bits, at random; 2^24 are all there are."""
+    every = np.arange(1 << 24, dtype=np.uint32) << np.uint32(8)
+    if count < len(every):
+        every = every[~_is_reserved(every.astype(np.uint64))]
+        every = np.sort(np.random.default_rng(seed).choice(every, count, replace=False))
+    return RouteTable(every, np.full(len(every), 24, np.uint8))
 
 
 def _draw(

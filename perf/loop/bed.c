@@ -80,23 +80,25 @@ static struct tr_route_change route(uint32_t prefix, uint8_t bits, uint8_t kind,
 static void post_routes(struct loop_bed *bed, const struct loop_bed_config *config)
 {
 	uint64_t room = (uint64_t)(config->routes + 1) * config->paths, n = 0, bad;
-	struct tr_route_change *changes = calloc(room, sizeof(*changes));
+	struct tr_route_change *rows = calloc(room, sizeof(*rows));
 	const char *what = "no memory for routes";
+	struct tr_changes changes = {.routes = rows};
 
-	if (!changes)
+	if (!rows)
 		loop_fail(what);
 	for (uint32_t i = 0; i <= config->routes; i++) {
 		struct loop_route to = i ? config->route[i - 1] : (struct loop_route){0, 0};
 
 		for (uint32_t path = 0; path < config->paths; path++)
-			changes[n++] = route(to.prefix, (uint8_t)to.bits,
+			rows[n++] = route(to.prefix, (uint8_t)to.bits,
 				path ? TR_ROUTE_MORE : TR_ROUTE_VIA,
 				gateway((i + path) % config->gateways));
 	}
-	if (tr_routes_check(bed->router, changes, n, &bad, &what) ||
-		tr_routes_post(bed->router, changes, n))
+	changes.route_count = n;
+	if (tr_routes_check(bed->router, rows, n, &bad, &what) ||
+		tr_changes_post(bed->router, &changes))
 		loop_fail(what);
-	free(changes);
+	free(rows);
 }
 
 static void post_neighbors(struct loop_bed *bed, uint32_t n)

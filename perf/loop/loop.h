@@ -80,7 +80,7 @@ struct loop_result {
 	uint32_t places;
 	const char *name[LOOP_STEPS_MAX];
 	uint64_t packets;
-	uint64_t cycles[LOOP_STEPS_MAX]; // of the time stamp counter
+	uint64_t cycles[LOOP_STEPS_MAX]; // of the time stamp counter: a block's, the median of all
 	uint64_t sent, punted, dropped;
 };
 

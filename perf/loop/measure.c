@@ -6,6 +6,7 @@
 // callgrind counts in loop_turns() and loop_step() only, without what the stand-in of the NIC does
 // to hand out packets, and writes its count down at loop_count_ends().
 #include "loop.h"
+#include <stdlib.h>
 #include <string.h>
 #include <x86intrin.h>
 
@@ -141,23 +142,47 @@ static void count_place(struct burst *burst, uint32_t blocks, uint32_t places, u
 }
 
 // --- timing --------------------------------------------------------------------------------------
-static void time_pipeline(struct burst *burst, uint32_t blocks, uint64_t *cycles)
+// Cycles of each block, place by place: blocks that were disturbed do not move their median.
+// The first of them warm the caches up after what else this CPU has done, and do not count.
+struct samples {
+	uint32_t warm_up;
+	uint32_t blocks;  // these too
+	uint64_t *cycles; // [place][block]
+};
+
+static int compare_cycles(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static uint64_t median(const struct samples *samples, uint32_t place)
+{
+	uint64_t *cycles = samples->cycles + (size_t)place * samples->blocks + samples->warm_up;
+	uint32_t n = samples->blocks - samples->warm_up;
+
+	qsort(cycles, n, sizeof(*cycles), compare_cycles);
+	return cycles[n / 2];
+}
+
+static void time_pipeline(struct burst *burst, struct samples *samples)
 {
 	uint64_t costs = clock_costs();
 
-	for (uint32_t i = 0; i < blocks; i++) {
+	for (uint32_t i = 0; i < samples->blocks; i++) {
 		loop_feed_fill(burst->feed, LOOP_BLOCK);
 		uint64_t start = clock_start();
 		loop_turns(burst->unit, burst->feed);
-		*cycles += clock_stop() - start - costs;
+		samples->cycles[i] = clock_stop() - start - costs;
 	}
 }
 
-static void time_places(struct burst *burst, uint32_t blocks, uint32_t places, uint64_t *cycles)
+static void time_places(struct burst *burst, struct samples *samples, uint32_t places)
 {
 	uint64_t costs = clock_costs();
 
-	for (uint32_t i = 0; i < blocks; i++) {
+	for (uint32_t i = 0; i < samples->blocks; i++) {
 		loop_feed_fill(burst->feed, LOOP_BLOCK);
 		while (next_burst(burst)) {
 			for (uint32_t place = 0; place < places; place++) {
@@ -167,10 +192,29 @@ static void time_places(struct burst *burst, uint32_t blocks, uint32_t places, u
 				run_place(burst, place);
 				uint64_t took = clock_stop() - start;
 
-				cycles[place] += took > costs ? took - costs : 0;
+				samples->cycles[place * samples->blocks + i] +=
+					took > costs ? took - costs : 0;
 			}
 		}
 	}
+}
+
+static void time_case(struct burst *burst, const struct loop_case *what, struct loop_result *out)
+{
+	struct samples samples = {.warm_up = what->blocks / 2};
+
+	samples.blocks = what->blocks + samples.warm_up;
+	out->packets = (uint64_t)samples.blocks * LOOP_BLOCK;
+	samples.cycles = calloc((size_t)samples.blocks * out->places, sizeof(uint64_t));
+	if (!samples.cycles)
+		loop_fail("no memory for samples");
+	if (what->steps)
+		time_places(burst, &samples, out->places);
+	else
+		time_pipeline(burst, &samples);
+	for (uint32_t place = 0; place < out->places; place++)
+		out->cycles[place] = median(&samples, place);
+	free(samples.cycles);
 }
 
 // --- a case --------------------------------------------------------------------------------------
@@ -203,7 +247,8 @@ void loop_run(struct loop_bed *bed, uint16_t index, const struct loop_case *what
 	unit->pipeline = &pipeline;
 	unit->burst = what->burst;
 	feed->traffic = &what->traffic;
-	feed->next = 0;
+	if (what->count)
+		feed->next = 0; // the same packets each time; else never the same ones soon
 	loop_feed_begin(feed);
 	feed->sent = feed->punted = feed->dropped = 0;
 	if (what->count && what->steps) {
@@ -211,10 +256,8 @@ void loop_run(struct loop_bed *bed, uint16_t index, const struct loop_case *what
 			count_place(&burst, what->blocks, out->places, place);
 	} else if (what->count) {
 		count_pipeline(&burst, what->blocks);
-	} else if (what->steps) {
-		time_places(&burst, what->blocks, out->places, out->cycles);
 	} else {
-		time_pipeline(&burst, what->blocks, out->cycles);
+		time_case(&burst, what, out);
 	}
 	tr_distributor_flush_all(&unit->distributor);
 	out->sent = feed->sent;

@@ -7,7 +7,6 @@
 #include "formats/ethernet.h"
 #include "formats/ipv4.h"
 #include "loop.h"
-#include <stdlib.h>
 #include <string.h>
 
 // Filled, and still waiting in the distributor of either port.
@@ -24,6 +23,7 @@ unsigned __real_tr_nic_tx(struct io_core *core, struct io_port *port, uint16_t q
 unsigned __real_tr_ring_enqueue(struct io_core *core, struct io_ring *ring, void *const *items,
 	unsigned n);
 void __real_tr_pkt_free_bulk(struct pkt **pkts, unsigned n);
+void *__real_tr_io_table_alloc(struct io_env *env, size_t bytes);
 
 unsigned __wrap_tr_nic_rx(struct io_core *core, struct tr_fifo *queue, struct pkt **pkts,
 	unsigned n);
@@ -32,6 +32,7 @@ unsigned __wrap_tr_nic_tx(struct io_core *core, struct io_port *port, uint16_t q
 unsigned __wrap_tr_ring_enqueue(struct io_core *core, struct io_ring *ring, void *const *items,
 	unsigned n);
 void __wrap_tr_pkt_free_bulk(struct pkt **pkts, unsigned n);
+void *__wrap_tr_io_table_alloc(struct io_env *env, size_t bytes);
 
 static _Thread_local struct loop_feed *used;
 
@@ -52,18 +53,17 @@ void loop_feed_init(struct loop_feed *feed, struct loop_bed *bed, uint16_t unit)
 	*feed = (struct loop_feed){
 		.port = bed->router->io_port[0],
 		.unit = unit,
-		.pkt = aligned_alloc(64, SLOTS * sizeof(struct pkt)),
-		.buffers = aligned_alloc(64, (size_t)SLOTS * STRIDE),
+		.pkt = tr_io_table_alloc(NULL, SLOTS * sizeof(struct pkt)),
+		.buffers = tr_io_table_alloc(NULL, (size_t)SLOTS * STRIDE),
 	};
 	if (!feed->pkt || !feed->buffers)
 		loop_fail("no memory for packets");
-	memset(feed->buffers, 0, (size_t)SLOTS * STRIDE);
 }
 
 void loop_feed_free(struct loop_feed *feed)
 {
-	free(feed->pkt);
-	free(feed->buffers);
+	tr_io_table_free(NULL, feed->pkt, SLOTS * sizeof(struct pkt));
+	tr_io_table_free(NULL, feed->buffers, (size_t)SLOTS * STRIDE);
 }
 
 // --- packets -------------------------------------------------------------------------------------
@@ -182,4 +182,11 @@ void __wrap_tr_pkt_free_bulk(struct pkt **pkts, unsigned n)
 		used->dropped += n;
 	else
 		__real_tr_pkt_free_bulk(pkts, n);
+}
+
+// The simulator has many routers, and its tables small pages; this one's shall be huge, as on DPDK.
+void *__wrap_tr_io_table_alloc(struct io_env *env, size_t bytes)
+{
+	(void)env;
+	return __real_tr_io_table_alloc(NULL, bytes);
 }
