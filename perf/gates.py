@@ -88,11 +88,11 @@ def gate_beds() -> Iterator[GateBed]:
     one["1 % complex"] = Case(complex=1)
     for scatter in ("drop_out", "masks", "split"):
         one[f"10 % complex, {scatter}"] = Case(complex=10, scatter=scatter)
-    yield GateBed(Bed(gateways=1), cases=one)
+    yield GateBed(Bed(gateways=1, vector="scalar"), cases=one)
     many = {f"100,000 routes, bursts of {n}": Case(burst=n) for n in (1, 32, 64, 256)}
-    yield GateBed(Bed(), routes=ROUTES, cases=many)
-    yield GateBed(Bed(paths=4), cases={"four gateways a route": Case()})
-    yield GateBed(Bed(rules=16), cases={"16 rules": Case()})
+    yield GateBed(Bed(vector="scalar"), routes=ROUTES, cases=many)
+    yield GateBed(Bed(paths=4, vector="scalar"), cases={"four gateways a route": Case()})
+    yield GateBed(Bed(rules=16, vector="scalar"), cases={"16 rules": Case()})
 
 
 def callgrind(output: Path) -> list[str]:

@@ -95,6 +95,7 @@ class Bed:
     paths: int = 1  # gateways of each route
     rules: int = 0  # of the packet filter; no packet meets one
     units: int = 1
+    vector: str = ""  # variant of the inner loops; "": the fastest that this CPU can run
 
 
 @dataclass(frozen=True)

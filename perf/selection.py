@@ -76,6 +76,7 @@ def setups() -> dict[str, Setup]:
     found["checksum by software"] = Setup(case=Case(checksum="software"))
     found["four gateways a route"] = Setup(bed=Bed(paths=4))
     found["16 rules"] = Setup(bed=Bed(rules=16))
+    found["scalar"] = Setup(bed=Bed(vector="scalar"))
     for percent in (1, 10):
         for scatter in ("drop_out", "masks", "split"):
             case = Case(complex=percent, scatter=scatter)

@@ -3,6 +3,7 @@
 // input makes the bed, each further one runs a case, and a line of JSON answers each. A case runs
 // on all units of the bed at once, a thread each.
 //   routes=FILE (pairs of 32 bits: prefix, length) gateways=N paths=N rules=N units=N
+//   vector=NAME
 //   destinations=FILE (32 bits each) burst=N size=small|imix complex=PERCENT checksum=nic|software
 //   scatter=drop_out|masks|split blocks=N measure=pipeline|steps count=0|1
 #include "loop.h"
@@ -40,6 +41,7 @@ static double clock_hz(void)
 static void make(struct loop_bed *bed, const char *line)
 {
 	struct words_file routes = words_map(line, "routes");
+	char vector[LINE_BYTES_MAX];
 	const struct loop_bed_config config = {
 		.route = routes.data,
 		.routes = (uint32_t)(routes.bytes / sizeof(struct loop_route)),
@@ -47,6 +49,7 @@ static void make(struct loop_bed *bed, const char *line)
 		.paths = words_number(line, "paths", 1),
 		.rules = words_number(line, "rules", 0),
 		.units = words_number(line, "units", 1),
+		.vector = words_get(line, "vector", "", vector),
 	};
 
 	loop_bed_make(bed, &config);
