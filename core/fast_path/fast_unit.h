@@ -65,6 +65,13 @@ void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port
 // The same, but none goes into the pipeline: the gate of the port is closed.
 void tr_refuse(struct tr_fast_unit *unit, struct tr_batch *batch, uint32_t gate);
 
+// The variant for a batch: many lanes at a time pay off from a few lanes on.
+static inline const struct tr_vector_ops *tr_vector_of(const struct tr_fast_unit *unit,
+	const struct tr_batch *batch)
+{
+	return batch->lanes < 4 ? &tr_vector_scalar : unit->vector;
+}
+
 // The steps, in packet order.
 void tr_validate(void *state, struct tr_batch *batch);
 void tr_filter(void *state, struct tr_batch *batch);

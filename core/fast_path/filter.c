@@ -42,6 +42,7 @@ static void judge_suspects(const struct tr_fast_unit *unit, struct tr_batch *bat
 // A source without a mark is innocent. Lanes that have left may look like suspects.
 static void end_martians(const struct tr_fast_unit *unit, struct tr_batch *batch)
 {
+	const struct tr_vector_ops *vector = tr_vector_of(unit, batch);
 	const struct tr_suspects *suspects = unit->fib->suspects;
 	uint16_t suspect[TR_BATCH_MAX];
 	unsigned n = 0;
@@ -50,8 +51,7 @@ static void end_martians(const struct tr_fast_unit *unit, struct tr_batch *batch
 		tr_suspects_touch(suspects, unit->core, batch->source[lane]);
 	for (unsigned first = 0; first < batch->lanes; first += 64) {
 		unsigned lanes = batch->lanes - first < 64 ? batch->lanes - first : 64;
-		uint64_t found =
-			unit->vector->find_suspects(suspects, &batch->source[first], lanes);
+		uint64_t found = vector->find_suspects(suspects, &batch->source[first], lanes);
 
 		for (found &= batch->live[first / 64]; found; found &= found - 1)
 			suspect[n++] = (uint16_t)(first + (unsigned)__builtin_ctzll(found));

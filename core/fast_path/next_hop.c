@@ -71,6 +71,7 @@ static void keep_own(const struct tr_fast_unit *unit, struct tr_batch *batch)
 void tr_next_hop(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
+	const struct tr_vector_ops *vector = tr_vector_of(unit, batch);
 	const struct tr_next_hop *hops = unit->fib->hops;
 
 	if (unit->port[batch->port].config->forwarding_off)
@@ -78,7 +79,7 @@ void tr_next_hop(void *state, struct tr_batch *batch)
 	TR_FOR_EACH_LIVE (lane, batch)
 		io_cost_touch(unit->core, &hops[batch->hop[lane]], sizeof(*hops));
 	for (unsigned word = 0; word * 64 < batch->lanes; word++) {
-		uint64_t odd = batch->live[word] & ~unit->vector->forward(batch, word * 64, hops);
+		uint64_t odd = batch->live[word] & ~vector->forward(batch, word * 64, hops);
 
 		for (; odd; odd &= odd - 1)
 			choose_or_leave(unit, batch, word * 64 + (unsigned)__builtin_ctzll(odd));

@@ -122,14 +122,14 @@ static struct tr_form form_of(const struct tr_port_config *port)
 void tr_validate(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
+	const struct tr_vector_ops *vector = tr_vector_of(unit, batch);
 	struct tr_form form = form_of(unit->port[batch->port].config);
 
 	for (unsigned word = 0; word * 64 < batch->lanes; word++) {
 		uint64_t plain = 0;
 
 		if (batch->bytes_min >= ETHER_HEADER_BYTES + IPV4_HEADER_BYTES)
-			plain = unit->vector->find_plain(batch, word * 64, &form,
-				!batch->checksums_good);
+			plain = vector->find_plain(batch, word * 64, &form, !batch->checksums_good);
 		batch->plain[word] = plain;
 		for (uint64_t odd = batch->live[word] & ~plain; odd; odd &= odd - 1) {
 			unsigned lane = word * 64 + (unsigned)__builtin_ctzll(odd);
