@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POOL_CACHE 256      // buffers that a unit keeps for itself
+#define POOL_CACHE 256 // buffers that a unit keeps for itself
+#define HUGE_BYTES ((size_t)2 << 20)
 #define DATA_BYTES_MIN 2048 // drivers count receive buffers in units of this or of 1,024
 
 // Buffers are as large as the longest frame of any port, so that no driver needs two for one.
@@ -95,10 +96,27 @@ static size_t whole_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
+// Address space that begins where a huge page can: asked for with more around it, which goes back.
+static void *map_aligned(size_t bytes)
+{
+	uint8_t *space = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before, after;
+
+	if (space == MAP_FAILED)
+		return MAP_FAILED;
+	before = -(uintptr_t)space % HUGE_BYTES;
+	after = HUGE_BYTES - before;
+	if (before)
+		munmap(space, before);
+	munmap(space + before + bytes, after);
+	return space + before;
+}
+
 void *tr_io_table_alloc(struct io_env *env, size_t bytes)
 {
 	size_t pages = whole_pages(bytes);
-	void *table = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *table = map_aligned(pages);
 
 	(void)env;
 	if (table == MAP_FAILED)
