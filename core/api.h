@@ -218,6 +218,7 @@ int tr_lpm_set(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint16_t hop);
 int tr_lpm_clear(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint8_t cover_bits,
 	uint16_t cover_hop);
 void tr_lpm_lookup(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops, uint32_t n);
+uint16_t tr_lpm_find(const struct tr_lpm *lpm, uint32_t address);
 uint64_t tr_lpm_bytes(const struct tr_lpm *lpm);
 
 // Checksum functions as the router uses them, for their property tests.

@@ -31,6 +31,12 @@ enum tr_scatter {
 	TR_SCATTER_SPLIT,
 };
 
+// What routes are looked up in: one read of a big table, or several of one that fits into a cache.
+enum tr_lpm_kind {
+	TR_LPM_DIR24_8,
+	TR_LPM_COMPACT,
+};
+
 // What a route does with a packet. TR_ROUTE_VIA needs port and gateway, TR_ROUTE_CONNECTED and
 // TR_ROUTE_LOCAL a port; the others stand alone. A route with several gateways (RFC 2991) or an MTU
 // of its own is several rows of an array: TR_ROUTE_VIA, TR_ROUTE_MORE for each further gateway, of
@@ -214,6 +220,7 @@ struct tr_config {
 	uint32_t burst;           // packets a receive call takes at most, 1..TR_BATCH_MAX
 	uint32_t scatter;         // enum tr_scatter
 	char vector[16];          // variant of the fast path's inner loops; "": the fastest
+	uint32_t lpm;             // enum tr_lpm_kind
 	bool rebatch;             // TR_SCATTER_SPLIT: refill split batches from later bursts
 	uint64_t rebatch_cycles;  // how long a split batch waits for more packets
 	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX

@@ -219,7 +219,8 @@ def _settings(config: Config) -> Table:
         table,
         "fast path",
         f"{fast.units} unit{'s' * (fast.units > 1)}, bursts of {fast.burst}, {fast.scatter}"
-        f"{rebatch}; sends at {fast.tx_buffer} packets or after {fast.tx_flush_us:g} µs",
+        f"{rebatch}; routes in {fast.lpm}; sends at {fast.tx_buffer} packets or after "
+        f"{fast.tx_flush_us:g} µs",
     )
     add_row(
         table,

@@ -34,6 +34,7 @@ SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
 Vector = Literal["auto", "scalar", "avx512"]
+Lpm = Literal["dir24_8", "compact"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
 ReversePath = Literal["off", "strict", "feasible", "loose", "loose-no-default"]
 PortName = Annotated[str, config_rules.name(15, "a port's name")]
@@ -65,7 +66,9 @@ class FastPath(Table):
     """`[fast_path]`: units, and how they batch. Times in µs.
 
     vector: variant of the inner loops, by default the fastest that the processor can run; packets
-    do not depend on it. hash_seed: decides which of several gateways a flow takes; by default a
+    do not depend on it. lpm: what routes are looked up in: a table of 32 MiB, whose reads miss the
+    caches, or a compact one, of which a full table of the Internet takes 4 MiB, and which takes
+    longer to change. hash_seed: decides which of several gateways a flow takes; by default a
     random one, and in the simulator one that follows from its seed.
     """
 
@@ -73,6 +76,7 @@ class FastPath(Table):
     burst: Annotated[int, integer(1, 512, "packets")] = 64
     scatter: Annotated[Scatter, choice("drop-out", "masks", "split")] = "drop-out"
     vector: Annotated[Vector, choice("auto", "scalar", "avx512")] = "auto"
+    lpm: Annotated[Lpm, choice("dir24_8", "compact")] = "dir24_8"
     rebatch: Annotated[bool, config_rules.FLAG] = False
     rebatch_us: Annotated[float, number(0, 1e6, "µs")] = 20.0
     tx_buffer: Annotated[int, integer(1, 512, "packets")] = 64

@@ -31,6 +31,7 @@ def fill_config(native: Native, config: Config, hz: int, out: Any) -> None:
     out.burst = fast.burst
     out.scatter = getattr(native.lib, f"TR_SCATTER_{fast.scatter.upper().replace('-', '_')}")
     out.vector = vector_name(native, fast.vector)
+    out.lpm = getattr(native.lib, f"TR_LPM_{fast.lpm.upper()}")
     out.rebatch = fast.rebatch
     out.rebatch_cycles = round(fast.rebatch_us * hz / 1_000_000)
     out.tx_buffer = fast.tx_buffer

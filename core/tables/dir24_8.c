@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Longest-prefix match by DIR-24-8 (Gupta, Lin, McKeown 1998): an entry for each /24 gives the next
-// hop, or the group of 256 entries that gives it by the last byte. Lookups read one or two entries.
+// Longest-prefix match by DIR-24-8 (Gupta, Lin, McKeown 1998). Lookups read one or two entries.
 // Beside each entry stands its depth, the length of the prefix that it belongs to, so prefixes are
 // added and deleted in place: a prefix overwrites what is not longer, and a deleted one finds its
 // entries by their depth. All is one allocation of zero pages, of which an empty table uses none.
-#include "tables/lpm.h"
+#include "tables/dir24_8.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #define SLOTS (1u << 24)
 #define GROUPS_MAX 32768u // as many as 15 bits name
-#define GROUP_SLOTS 256u
-#define GROUP_FLAG 0x8000u // entry24: the rest is the index of a group
-#define DEPTH_GROUP 255    // depth24 of such an entry: longer than any prefix
+#define GROUP_SLOTS TR_DIR_GROUP_SLOTS
+#define GROUP_FLAG TR_DIR_GROUP
+#define DEPTH_GROUP 255 // depth24 of such an entry: longer than any prefix
 #define NO_GROUP 0xffff
 
 struct memory {
@@ -26,7 +25,7 @@ struct memory {
 };
 
 struct dir24_8 {
-	struct tr_lpm lpm;
+	struct tr_dir24_8 read;
 	struct io_env *env;
 	struct memory *memory;
 	uint32_t groups_begun; // groups from here on were never used
@@ -34,13 +33,13 @@ struct dir24_8 {
 	uint16_t free_group; // first of the chain of groups given back
 };
 
-static struct tr_lpm *dir24_8_create(struct io_env *env)
+static struct tr_lpm *create(struct io_env *env, const struct tr_lpm_ops *ops)
 {
 	struct dir24_8 *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return NULL;
-	table->lpm.ops = &tr_dir24_8_ops;
+	table->read.lpm.ops = ops;
 	table->env = env;
 	table->free_group = NO_GROUP;
 	table->memory = tr_io_table_alloc(env, sizeof(*table->memory));
@@ -49,7 +48,9 @@ static struct tr_lpm *dir24_8_create(struct io_env *env)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return &table->lpm;
+	table->read.entry24 = table->memory->entry24;
+	table->read.entry8 = table->memory->entry8[0];
+	return &table->read.lpm;
 }
 
 static void dir24_8_destroy(struct tr_lpm *lpm)
@@ -259,16 +260,42 @@ static uint64_t dir24_8_room(const struct tr_lpm *lpm)
 	return GROUPS_MAX - ((const struct dir24_8 *)lpm)->groups_used;
 }
 
-const struct tr_lpm_ops tr_dir24_8_ops = {
-	.name = "dir24_8",
-	.create = dir24_8_create,
-	.destroy = dir24_8_destroy,
-	.set = dir24_8_set,
-	.clear = dir24_8_clear,
-	.lookup = dir24_8_lookup,
-	.find = dir24_8_find,
-	.touch = dir24_8_touch,
-	.guard = dir24_8_guard,
-	.bytes = dir24_8_bytes,
-	.room = dir24_8_room,
-};
+static struct tr_lpm *create_plain(struct io_env *env)
+{
+	return create(env, &tr_dir24_8_plain_ops);
+}
+
+static struct tr_lpm *create_avx512(struct io_env *env)
+{
+	if (!tr_dir24_8_has_avx512()) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	return create(env, &tr_dir24_8_avx512_ops);
+}
+
+static struct tr_lpm *create_fastest(struct io_env *env)
+{
+	return tr_dir24_8_has_avx512() ? create_avx512(env) : create_plain(env);
+}
+
+#define DIR24_8_OPS(its_name, its_create, its_lookup) \
+	{                                             \
+		.name = (its_name),                   \
+		.create = (its_create),               \
+		.destroy = dir24_8_destroy,           \
+		.set = dir24_8_set,                   \
+		.clear = dir24_8_clear,               \
+		.lookup = (its_lookup),               \
+		.find = dir24_8_find,                 \
+		.touch = dir24_8_touch,               \
+		.guard = dir24_8_guard,               \
+		.bytes = dir24_8_bytes,               \
+		.room = dir24_8_room,                 \
+	}
+
+const struct tr_lpm_ops tr_dir24_8_ops = DIR24_8_OPS("dir24_8", create_fastest, dir24_8_lookup);
+const struct tr_lpm_ops tr_dir24_8_plain_ops =
+	DIR24_8_OPS("dir24_8/plain", create_plain, dir24_8_lookup);
+const struct tr_lpm_ops tr_dir24_8_avx512_ops =
+	DIR24_8_OPS("dir24_8/avx512", create_avx512, tr_dir24_8_lookup_avx512);

@@ -8,6 +8,12 @@
 
 static const struct tr_lpm_ops *const structures[] = {
 	&tr_dir24_8_ops,
+	&tr_dir24_8_plain_ops,
+	&tr_dir24_8_avx512_ops,
+	&tr_compact_ops,
+	&tr_compact_plain_ops,
+	&tr_compact_popcnt_ops,
+	&tr_compact_avx512_ops,
 };
 
 static const struct tr_lpm_ops *find_structure(const char *name)
@@ -17,6 +23,15 @@ static const struct tr_lpm_ops *find_structure(const char *name)
 			return structures[i];
 	}
 	return NULL;
+}
+
+const struct tr_lpm_ops *tr_lpm_of(const struct tr_config *config)
+{
+	bool scalar = strcmp(config->vector, "scalar") == 0;
+
+	if (config->lpm == TR_LPM_COMPACT)
+		return scalar ? &tr_compact_plain_ops : &tr_compact_ops;
+	return scalar ? &tr_dir24_8_plain_ops : &tr_dir24_8_ops;
 }
 
 struct tr_lpm *tr_lpm_new(const char *kind)
@@ -68,6 +83,11 @@ int tr_lpm_clear(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint8_t cove
 void tr_lpm_lookup(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops, uint32_t n)
 {
 	lpm->ops->lookup(lpm, addresses, hops, n);
+}
+
+uint16_t tr_lpm_find(const struct tr_lpm *lpm, uint32_t address)
+{
+	return lpm->ops->find(lpm, address);
 }
 
 uint64_t tr_lpm_bytes(const struct tr_lpm *lpm)

@@ -43,4 +43,15 @@ struct tr_lpm {
 	const struct tr_lpm_ops *ops;
 };
 
+// The structures. A table of the first kind of each has the operations of the fastest other kind
+// that the processor can do; ENOTSUP: it cannot do that one.
 extern const struct tr_lpm_ops tr_dir24_8_ops;
+extern const struct tr_lpm_ops tr_dir24_8_plain_ops;
+extern const struct tr_lpm_ops tr_dir24_8_avx512_ops;
+extern const struct tr_lpm_ops tr_compact_ops;
+extern const struct tr_lpm_ops tr_compact_plain_ops;
+extern const struct tr_lpm_ops tr_compact_popcnt_ops;
+extern const struct tr_lpm_ops tr_compact_avx512_ops;
+
+// The structure that a router was configured to look up in; without vectors if it is to have none.
+const struct tr_lpm_ops *tr_lpm_of(const struct tr_config *config);

@@ -321,7 +321,7 @@ struct tr_tables *tr_tables_new(struct io_env *env, const struct tr_config *conf
 	tables->usable.paths = tables->paths;
 	tables->rib = tr_rib_new(tables->paths, &tables->usable);
 	tables->hops = tr_hops_new(&tables->usable, tables->paths);
-	tables->swap = tr_swap_new(env, &tr_dir24_8_ops, config->fast_units, config->hash_seed);
+	tables->swap = tr_swap_new(env, tr_lpm_of(config), config->fast_units, config->hash_seed);
 	if (!tables->paths || !tables->rib || !tables->hops || !tables->swap)
 		goto err;
 	error = -tr_initial_routes(tables, config);

@@ -25,6 +25,7 @@ def fast_paths(draw: st.DrawFn) -> dict[str, Any]:
         "burst": draw(st.one_of(st.integers(1, 512), st.sampled_from([1, 63, 64, 67, 512]))),
         "scatter": scatter,
         "vector": draw(st.sampled_from(w.VECTORS)),
+        "lpm": draw(st.sampled_from(["dir24_8", "compact"])),
         "rebatch": scatter == "split" and draw(st.booleans()),
         "rebatch_us": draw(st.sampled_from([0.0, 1.5, 50.0])),
         "tx_buffer": draw(st.sampled_from([1, 2, 64, 512])),

@@ -6,6 +6,7 @@ a published table or a read of the shadow would be a crash."""
 import struct
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -62,9 +63,12 @@ def follow(table: Table, target: IPv4Address, ident: int) -> str:
 class SwapMachine(RuleBasedStateMachine):
     """Routes change while packets pass; `tables` holds the versions that a packet may see."""
 
+    lpm = "dir24_8"
+
     def __init__(self) -> None:
         super().__init__()
-        fast = {"units": 2, "burst": 4, "tx_flush_us": 1.0, "hash_seed": w.HASH_SEED}
+        fast: dict[str, Any] = {"units": 2, "burst": 4, "tx_flush_us": 1.0, "lpm": self.lpm}
+        fast["hash_seed"] = w.HASH_SEED
         self.bench = w.bed(profile="default", fast=fast)
         self.router = self.bench.only
         self.tables: list[Table] = [{}]  # the oldest that may be in use first
@@ -159,7 +163,15 @@ class SwapMachine(RuleBasedStateMachine):
         self.run_until_idle()
 
 
-SwapMachine.TestCase.settings = settings(
-    max_examples=examples(60), stateful_step_count=40, deadline=None
-)
+class CompactSwapMachine(SwapMachine):
+    """The same with the other lookup structure."""
+
+    lpm = "compact"
+
+
+for machine in (SwapMachine, CompactSwapMachine):
+    machine.TestCase.settings = settings(
+        max_examples=examples(60), stateful_step_count=40, deadline=None
+    )
 TestSwap = SwapMachine.TestCase
+TestCompactSwap = CompactSwapMachine.TestCase

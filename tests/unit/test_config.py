@@ -75,6 +75,7 @@ name = "edge-1"
 [fast_path]
 units = 4
 scatter = "split"
+lpm = "compact"
 rebatch = true
 rebatch_us = 5
 [slow_path]
@@ -117,6 +118,7 @@ def test_a_full_configuration_is_read_as_written():
     assert config.name == "edge-1"
     assert config.path is None
     assert (config.fast_path.units, config.fast_path.scatter) == (4, "split")
+    assert config.fast_path.lpm == "compact"
     assert config.fast_path.rebatch_us == 5.0
     assert (config.slow_path.punt_ring, config.slow_path.icmp_errors_per_s) == (2, 0)
     assert (config.options.timestamp, config.options.unknown) == ("process", "drop")

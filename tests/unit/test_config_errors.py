@@ -27,7 +27,7 @@ OWN_PORT = "expected a port of this configuration: p0, p1"
 NEIGHBOR = "expected a neighbour on a connected subnet (10.0.0.0/24, 10.0.1.0/24), else"
 RATE = 'expected bit/s from 1000 to 10**12, as "10G", "2.5G", "100M", 64000, or "unlimited"'
 FAST_KEYS = (
-    "units, burst, scatter, vector, rebatch, rebatch_us, tx_buffer, tx_flush_us or hash_seed"
+    "units, burst, scatter, vector, lpm, rebatch, rebatch_us, tx_buffer, tx_flush_us or hash_seed"
 )
 
 
@@ -110,6 +110,10 @@ BAD = {
     "burst": (
         PORTS + "[fast_path]\nburst = 0",
         ": fast_path.burst = 0: expected an integer from 1 to 512 packets",
+    ),
+    "lpm": (
+        PORTS + '[fast_path]\nlpm = "patricia"',
+        ': fast_path.lpm = "patricia": expected "dir24_8" or "compact"',
     ),
     "scatter": (
         PORTS + '[fast_path]\nscatter = "mask"',
