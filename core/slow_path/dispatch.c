@@ -138,10 +138,11 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 	const struct ipv4_header *ip = slow_ip(pkt);
 	const struct tr_next_hop *hop = tr_tables_route(slow->tables, ip);
 	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST;
+	bool is_taken = tr_is_for_router(hop->kind) || tr_slow_may_forward(slow, pkt, TR_NO_PORT);
 	uint32_t source = be32(ip->source_be);
 
 	// RFC 1812 5.2.1: what is wrong with the header comes before all that is said of it.
-	if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
+	if (pkt_punt(pkt) == TR_PUNT_TRUNCATED && is_taken)
 		truncated(slow, pkt);
 	// RFC 1812 5.3.4: what came as a link broadcast or multicast goes to IP groups only.
 	else if (is_link_group(pkt) && !group)
@@ -150,7 +151,7 @@ static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
 	else if (source != 0 && !is_host(slow, source))
 		tr_slow_drop(slow, pkt, TR_DROP_MARTIAN_SOURCE);
-	else if (!tr_is_for_router(hop->kind) && !tr_slow_may_forward(slow, pkt, TR_NO_PORT))
+	else if (!is_taken)
 		tr_slow_drop(slow, pkt, TR_DROP_FORWARDING_OFF); // RFC 1812 5.3.11
 	else if (ipv4_header_bytes(ip) == IPV4_HEADER_BYTES)
 		tr_slow_route(slow, pkt, hop);
