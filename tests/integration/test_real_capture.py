@@ -80,6 +80,8 @@ def record(hosts: tuple[str, str], path: Path) -> None:
             str(path),
             "-U",
             "--immediate-mode",
+            # Room for all of it: a busy machine lets it wait.
+            *("-s", "2048", "-B", "16384"),
             "ip or arp",
         ],
         stderr=subprocess.PIPE,
