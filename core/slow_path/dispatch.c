@@ -133,10 +133,20 @@ static void truncated(struct tr_slow_path *slow, struct pkt *pkt)
 	tr_slow_drop(slow, pkt, TR_DROP_IP_TOTAL_LENGTH);
 }
 
+// Of a truncated packet there may be no ports that a flow's gateway could be chosen by.
+static const struct tr_next_hop *route(const struct tr_slow_path *slow, const struct pkt *pkt)
+{
+	const struct ipv4_header *ip = slow_ip(pkt);
+
+	if (pkt_punt(pkt) == TR_PUNT_TRUNCATED)
+		return tr_tables_route_own(slow->tables, be32(ip->destination_be));
+	return tr_tables_route(slow->tables, ip);
+}
+
 static void dispatch_ip(struct tr_slow_path *slow, struct pkt *pkt)
 {
 	const struct ipv4_header *ip = slow_ip(pkt);
-	const struct tr_next_hop *hop = tr_tables_route(slow->tables, ip);
+	const struct tr_next_hop *hop = route(slow, pkt);
 	bool group = hop->kind == TR_ROUTE_BROADCAST || hop->kind == TR_ROUTE_MULTICAST;
 	bool is_taken = tr_is_for_router(hop->kind) || tr_slow_may_forward(slow, pkt, TR_NO_PORT);
 	uint32_t source = be32(ip->source_be);

@@ -32,6 +32,7 @@ CASES = {
     "one octet": truncated(1),
     "all that can be": truncated(65535 - 88),
     "a header and no more": truncated(8, payload=b""),
+    "several gateways, no ports": truncated(8, payload=b"", dst=w.C1),
     "for the router": truncated(1, dst=w.R1),
     "an echo request": truncated(1, dst=w.R1, payload=p.echo_request(), protocol=p.ICMP),
     "TTL 1": truncated(1, ttl=1),
@@ -47,7 +48,7 @@ CASES = {
 @pytest.mark.parametrize("checksum_verdict", [False, True])
 @pytest.mark.parametrize("name", CASES)
 def test_its_sender_is_told(name: str, burst: int, place: int, checksum_verdict: bool) -> None:
-    bench = w.bed(nic={"checksum_verdict": checksum_verdict})
+    bench = w.bed(nic={"checksum_verdict": checksum_verdict}, routes=w.GROUP)
     twin = stack(bench, w.P1)
     frames = [transit(ident) for ident in range(burst)]
     frames[place] = frame(CASES[name])
