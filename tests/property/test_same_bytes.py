@@ -47,7 +47,7 @@ def run(
         fast=fast,
         options=options,
         profile=profile,
-        nic={"filters": filters, "checksum_verdict": checksum_verdict},
+        nic={"filters": filters, "checksum_verdict": checksum_verdict, "rate": "unlimited"},
         ports=w.GROUPS,
         routes=w.MULTICAST_ROUTE + w.GROUP,
     )
