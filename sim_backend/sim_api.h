@@ -218,3 +218,38 @@ int tr_capture_write(const char *path, const struct tr_frames *frames, char *err
 // -EINVAL with libpcap's words in error[TR_SIM_TEXT].
 int tr_frames_match(const char *filter, const uint8_t *data, const uint64_t *offset,
 	const uint32_t *bytes, uint64_t n, bool *match, char *error);
+
+// --- a batch alone -------------------------------------------------------------------------------
+#define TR_SIM_LANES 512
+#define TR_SIM_WORDS 8
+#define TR_SIM_HOPS 16
+#define TR_SIM_MARKS 16
+
+// What the functions of a vector variant (core/fast_path/vector.h) are given, and what they say.
+// Frames are the caller's, of `bytes` and 34 or more each, and are changed.
+struct tr_sim_lanes {
+	uint32_t lanes;
+	uint32_t marks;
+	bool sums;
+	uint64_t form_destination; // struct tr_form
+	uint64_t form_head;
+	uint64_t live[TR_SIM_WORDS];
+	uint8_t *frame[TR_SIM_LANES];
+	uint16_t bytes[TR_SIM_LANES];
+	uint8_t checksum[TR_SIM_LANES]; // enum pkt_checksum
+	uint16_t hop[TR_SIM_LANES];     // below TR_SIM_HOPS
+	uint8_t hop_macs[TR_SIM_HOPS][12];
+	uint16_t hop_port[TR_SIM_HOPS];
+	uint16_t hop_mtu[TR_SIM_HOPS];
+	uint16_t hop_verdict[TR_SIM_HOPS];
+	uint32_t mark[TR_SIM_MARKS]; // prefixes whose addresses are suspects
+	uint8_t mark_bits[TR_SIM_MARKS];
+	uint64_t plain[TR_SIM_WORDS]; // from here on: written
+	uint64_t suspect[TR_SIM_WORDS];
+	uint64_t forwarded[TR_SIM_WORDS];
+	uint32_t source[TR_SIM_LANES];
+	uint32_t destination[TR_SIM_LANES];
+	uint16_t egress[TR_SIM_LANES];
+};
+// 0; -ENOTSUP: not on this processor; -ENOMEM.
+int tr_sim_lanes_run(const char *variant, struct tr_sim_lanes *lanes);

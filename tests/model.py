@@ -133,7 +133,7 @@ def _fate_of_destination(frame: bytes, packet: bytes, destination: IPv4Address, 
 
 
 def is_copied(frame: bytes, port: str, egress: str) -> bool:
-    """Say whether a copy of a forwarded frame is handed over for a redirect (RFC 1812 5.2.7.2)."""
+    """Say whether a copy of a forwarded frame is taken for a redirect (RFC 1812 5.2.7.2)."""
     return port == egress and IPv4Address(ip_of(frame)[12:16]) in SUBNETS[port]
 
 

@@ -2,6 +2,7 @@
 """Hypothesis strategies for frames, and how many examples a run of the suite takes."""
 
 import os
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -54,35 +55,41 @@ def transit_frames(draw: st.DrawFn) -> bytes:
     )
 
 
+DATA = st.one_of(st.binary(max_size=60), st.just(bytes(1490)), st.just(p.echo_request()))
+OPTIONS = [b"\x01\x01\x01\x00", b"\x83\x03\x04", *ROUTES, b"\x1f\1"]
+# Of each thing that a frame is made of: what is usual, and what else there is.
+PARTS: dict[str, tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]] = {
+    "source": (st.sampled_from(SOURCES), st.sampled_from(ODD_SOURCES)),
+    "destination": (st.sampled_from(DESTINATIONS), st.sampled_from(ODD_DESTINATIONS)),
+    "data": (st.binary(max_size=60), DATA),
+    "ttl": (st.just(64), st.sampled_from([0, 1, 2])),
+    "protocol": (st.just(p.UDP), st.sampled_from([p.ICMP, p.TCP, 89])),
+    "fragment": (st.just(0), st.sampled_from([p.DF, p.MF, 5, p.MF | 7])),
+    "options": (st.just(b""), st.sampled_from(OPTIONS)),
+    "version": (st.just(4), st.just(6)),
+    "header_checksum": (st.none(), st.sampled_from([0, 0xFFFF])),
+    "padding": (st.just(b""), st.just(b"padding")),
+    "ether_type": (st.just(0x0800), st.sampled_from([0x86DD, 0x0806, 0x0026])),
+    "snap": (st.none(), st.sampled_from([0, 0, 1, -1])),  # how much the length is wrong
+    "mac": (st.just(w.M1), st.sampled_from([w.M2, p.BROADCAST, "01:00:5e:00:00:05"])),
+}
+
+
 @st.composite
 def odd_frames(draw: st.DrawFn) -> bytes:
     """Frames with one or several things out of the ordinary: every way off the fast path."""
+    odd = draw(st.lists(st.sampled_from(sorted(PARTS)), min_size=1, max_size=3))
+    part = {name: draw(pair[name in odd]) for name, pair in PARTS.items()}
+    names = ("ttl", "protocol", "fragment", "options", "version", "header_checksum")
     packet = p.ipv4(
-        draw(st.sampled_from(SOURCES + ODD_SOURCES)),
-        draw(st.sampled_from(DESTINATIONS + ODD_DESTINATIONS)),
-        draw(st.one_of(st.binary(max_size=60), st.just(bytes(1490)), st.just(p.echo_request()))),
-        ttl=draw(st.sampled_from([0, 1, 2, 64])),
-        protocol=draw(st.sampled_from([p.ICMP, p.TCP, p.UDP, 89])),
-        fragment=draw(st.sampled_from([0, p.DF, p.MF, 5, p.MF | 7])),
-        options=draw(
-            st.sampled_from(
-                [b"", b"", b"", b"\x01\x01\x01\x00", b"\x83\x03\x04", *ROUTES, b"\x1f\1"]
-            )
-        ),
-        version=draw(st.sampled_from([4, 4, 4, 6])),
-        header_checksum=draw(st.sampled_from([None, None, 0, 0xFFFF])),
+        part["source"], part["destination"], part["data"], **{name: part[name] for name in names}
     )
-    packet += draw(st.sampled_from([b"", b"padding"]))
-    ether_type = draw(st.sampled_from([0x0800, 0x0800, 0x0800, 0x86DD, 0x0806, 0x0026, 0]))
-    if not ether_type:
+    packet += part["padding"]
+    ether_type = part["ether_type"]
+    if part["snap"] is not None:
         packet = p.snap(packet)
-        ether_type = len(packet) + draw(st.sampled_from([0, 0, 1, -1]))
-    return p.ether(
-        draw(st.sampled_from([w.M1, w.M1, w.M1, w.M2, p.BROADCAST, "01:00:5e:00:00:05"])),
-        w.h1,
-        packet,
-        ether_type,
-    )
+        ether_type = len(packet) + part["snap"]
+    return p.ether(part["mac"], w.h1, packet, ether_type)
 
 
 @st.composite
@@ -96,4 +103,15 @@ def broken_frames(draw: st.DrawFn) -> bytes:
     return bytes(frame[: draw(st.integers(1, len(frame)))])
 
 
-any_frames = st.one_of(transit_frames(), transit_frames(), odd_frames(), broken_frames())
+any_frames = st.one_of(transit_frames(), odd_frames(), odd_frames(), broken_frames())
+
+
+@st.composite
+def bursts(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> list[bytes]:
+    """Some frames, or many of few kinds: a list alone is short, and most lanes would be idle."""
+    n = draw(st.integers(1, 20))
+    kinds = draw(st.lists(frames, min_size=n, max_size=n))
+    if draw(st.booleans()):
+        return kinds
+    dice = draw(st.randoms(use_true_random=False))
+    return [dice.choice(kinds) for _ in range(draw(st.integers(8, 80)))]

@@ -58,7 +58,7 @@ AVX512 static inline __mmask8 right_sums(__m512i type, __m512i middle, __m512i a
 
 	sum = _mm512_add_epi64(sum, sum_halves(_mm512_srli_epi64(middle, 16)));
 	sum = _mm512_add_epi64(sum, sum_halves(addresses));
-	sum = fold(fold(fold(sum)));
+	sum = fold(fold(sum)); // what is a multiple of 0xffff has become that by now
 	return _mm512_cmpeq_epi64_mask(sum, _mm512_set1_epi64(0xffff));
 }
 

@@ -5,12 +5,11 @@ from collections import Counter
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests import model
 from tests import packets as p
 from tests import worlds as w
-from tests.strategies import any_frames, broken_frames, examples
+from tests.strategies import any_frames, broken_frames, bursts, examples
 
 
 def expected(frames: list[bytes]) -> tuple[dict[str, list[bytes]], Counter[str], Counter[str]]:
@@ -22,7 +21,7 @@ def expected(frames: list[bytes]) -> tuple[dict[str, list[bytes]], Counter[str],
         verdict = model.fate(frame, w.P1)
         if verdict[0] == "forward":
             out[verdict[1]].append(verdict[2])
-            punts["redirect"] += model.is_copied(frame, w.P1, verdict[1])
+            punts["redirect"] += model.is_copied(verdict[2], w.P1, verdict[1])
         else:
             (drops if verdict[0] == "drop" else punts)[verdict[1]] += 1
     return out, drops, punts
@@ -51,14 +50,14 @@ def check(frames: list[bytes], vector: str) -> None:
 
 
 @pytest.mark.parametrize("vector", w.VECTORS)
-@given(frames=st.lists(any_frames, min_size=1, max_size=80))
+@given(frames=bursts(any_frames))
 @settings(max_examples=examples(150), deadline=None)
 def test_fast_path_does_what_the_model_says(vector: str, frames: list[bytes]) -> None:
     check(frames, vector)
 
 
 @pytest.mark.parametrize("vector", w.VECTORS)
-@given(frames=st.lists(broken_frames(), min_size=1, max_size=60))
+@given(frames=bursts(broken_frames()))
 @settings(max_examples=examples(150), deadline=None)
 def test_broken_frames_are_judged_like_the_model(vector: str, frames: list[bytes]) -> None:
     check(frames, vector)

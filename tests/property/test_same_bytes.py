@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests import packets as p
 from tests import worlds as w
-from tests.strategies import any_frames, examples
+from tests.strategies import any_frames, bursts, examples
 
 PORTS = (w.P1, w.P2, w.P3)
 REFERENCE = {"burst": 1, "vector": "scalar", "tx_flush_us": 0.0}
@@ -62,7 +62,7 @@ def run(
 
 
 @given(
-    frames=st.lists(any_frames, min_size=1, max_size=100),
+    frames=bursts(any_frames),
     gaps=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.1, 7.0, 60.0]), min_size=100, max_size=100),
     fast=fast_paths(),
     profile=st.sampled_from(["functional", "default"]),
