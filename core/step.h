@@ -54,7 +54,9 @@ static inline unsigned tr_live_count(const struct tr_batch *batch)
 {
 	unsigned count = 0;
 	for (unsigned word = 0; word * 64 < batch->lanes; word++)
-		count += (unsigned)__builtin_popcountll(batch->live[word]);
+		count += batch->live[word] == ~0ULL
+			? 64 // most often, and without a count
+			: (unsigned)__builtin_popcountll(batch->live[word]);
 	return count;
 }
 

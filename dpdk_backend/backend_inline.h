@@ -101,9 +101,16 @@ static inline uint8_t pkt_checksum(const struct pkt *pkt)
 {
 	uint64_t verdict = pkt_mbuf(pkt)->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
-	if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-		return PKT_CHECKSUM_GOOD;
-	return verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD ? PKT_CHECKSUM_BAD : PKT_CHECKSUM_UNKNOWN;
+	uint8_t good = verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	uint8_t bad = verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD;
+
+	static_assert(PKT_CHECKSUM_UNKNOWN == 0, "neither of them");
+	return good * PKT_CHECKSUM_GOOD | bad * PKT_CHECKSUM_BAD; // no branch
+}
+
+static inline bool pkt_is_whole(const struct pkt *pkt)
+{
+	return pkt_mbuf(pkt)->nb_segs == 1;
 }
 
 static inline void pkt_prefetch(const struct pkt *pkt)
@@ -189,20 +196,20 @@ static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, u
 	struct pkt **pkts, unsigned n)
 {
 	struct rte_mbuf **mbufs = (struct rte_mbuf **)pkts;
-	unsigned segments = 0;
 
 	if (queue >= __atomic_load_n(&port->rx_queues, __ATOMIC_RELAXED))
 		return 0;
 	n = rte_eth_rx_burst(port->ethdev, queue, mbufs, (uint16_t)n);
-	for (unsigned i = 0; i < n; i++) {
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
-		segments += mbufs[i]->nb_segs;
-	}
-	if (unlikely(segments != n))
+	if (unlikely(io_trace_on(core))) {
 		n = tr_rx_whole(port, mbufs, n);
-	if (unlikely(io_trace_on(core)))
 		tr_trace_pick(core, pkts, n);
+	}
 	return n;
+}
+
+static inline unsigned io_rx_whole(struct io_port *port, struct pkt **pkts, unsigned n)
+{
+	return tr_rx_whole(port, (struct rte_mbuf **)pkts, n);
 }
 
 static inline void io_tx_fill(struct pkt **pkts, unsigned n)

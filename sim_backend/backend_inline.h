@@ -118,6 +118,12 @@ static inline uint8_t pkt_checksum(const struct pkt *pkt)
 	return pkt->checksum;
 }
 
+static inline bool pkt_is_whole(const struct pkt *pkt)
+{
+	(void)pkt;
+	return true;
+}
+
 static inline void pkt_prefetch(const struct pkt *pkt)
 {
 	__builtin_prefetch(pkt);
@@ -192,6 +198,13 @@ static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, u
 	if (port->rx[queue].count == 0)
 		return 0;
 	return tr_nic_rx(core, &port->rx[queue], pkts, n);
+}
+
+static inline unsigned io_rx_whole(struct io_port *port, struct pkt **pkts, unsigned n)
+{
+	(void)port;
+	(void)pkts;
+	return n;
 }
 
 // The simulated NIC fills them.

@@ -94,7 +94,7 @@ unsigned tr_fast_poll(struct tr_fast_unit *unit)
 
 	if (unit->rebatch)
 		work += tr_rebatch_flush(unit, false);
-	work += tr_distributor_flush_due(&unit->distributor, io_cycles(unit->core));
+	work += tr_distributor_flush_due(&unit->distributor);
 	return work + handle_commands(unit);
 }
 

@@ -7,10 +7,21 @@
 
 #include <string.h>
 
+// Whether any of n lanes, live or not, has that way out.
+static bool has_egress(const uint16_t *egress, unsigned n, uint16_t port)
+{
+	uint16_t found = 0; // as wide as what is compared: the compiler makes vectors of it
+
+	for (unsigned lane = 0; lane < n; lane++)
+		found |= egress[lane] == port;
+	return found;
+}
+
 // Packets that leave by the port that they came in by may be worth a redirect.
 static void copy_returning(struct tr_fast_unit *unit, const struct tr_batch *batch)
 {
-	if (!(unit->redirect_copies.ports >> batch->port & 1))
+	if (!(unit->redirect_copies.ports >> batch->port & 1) ||
+		!has_egress(batch->egress, batch->lanes, batch->port))
 		return;
 	TR_FOR_EACH_LIVE (lane, batch) {
 		if (batch->egress[lane] == batch->port)

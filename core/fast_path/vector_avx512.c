@@ -183,37 +183,35 @@ AVX512 static inline __mmask8 can_forward(__m512i facts, __m512i middle, const u
 		_mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
 }
 
-// A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
-AVX512 static inline void write_macs(uint8_t *frame, const struct tr_next_hop *hop)
+// Which of eight lanes can be forwarded; stores their egress.
+AVX512 static inline __mmask8 can_forward_8(struct tr_batch *batch, unsigned lane, __mmask8 live,
+	const struct tr_next_hop *hops)
 {
-	__m128i macs = _mm_loadu_si128((const __m128i *)hop->macs);
+	__m512i facts = gather_facts(hops, &batch->hop[lane]);
+	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
+	__m512i middle = gather(live, frames, MIDDLE_AT);
+
+	_mm_storeu_si128((__m128i *)&batch->egress[lane], _mm512_cvtepi64_epi16(facts));
+	return can_forward(facts, middle, &batch->bytes[lane]) & live;
+}
+
+// A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
+AVX512 static inline void rewrite(uint8_t *frame, const struct tr_next_hop *hop)
+{
+	__m128i macs = _mm_load_si128((const __m128i *)hop->macs);
 	__m128i rest = _mm_loadu_si128((const __m128i *)frame);
 
 	_mm_storeu_si128((__m128i *)frame, _mm_blend_epi32(macs, rest, 1 << 3));
 	checksum_lower_ttl(frame + TTL_AT);
 }
 
-AVX512 static inline __mmask8 forward_8(struct tr_batch *batch, unsigned lane, __mmask8 live,
+AVX512 static inline void rewrite_lane(const struct tr_batch *batch, unsigned lane,
 	const struct tr_next_hop *hops)
 {
-	__m512i facts = gather_facts(hops, &batch->hop[lane]);
-	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
-	__m512i middle = gather(live, frames, MIDDLE_AT);
-	__mmask8 done = can_forward(facts, middle, &batch->bytes[lane]) & live;
-
-	_mm_storeu_si128((__m128i *)&batch->egress[lane], _mm512_cvtepi64_epi16(facts));
-	if (done == 0xff) {
-		for (unsigned i = 0; i < 8; i++)
-			write_macs(batch->frame[lane + i], &hops[batch->hop[lane + i]]);
-		return done;
-	}
-	for (unsigned left = done; left; left &= left - 1) {
-		unsigned i = lane + (unsigned)__builtin_ctz(left);
-		write_macs(batch->frame[i], &hops[batch->hop[i]]);
-	}
-	return done;
+	rewrite(batch->frame[lane], &hops[batch->hop[lane]]);
 }
 
+// Judges all lanes before it writes the first, so that writing waits for no gather.
 AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	const struct tr_next_hop *hops)
 {
@@ -221,7 +219,15 @@ AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	uint64_t done = 0;
 
 	for (unsigned i = 0; i < 64 && live >> i; i += 8)
-		done |= (uint64_t)forward_8(batch, first + i, (__mmask8)(live >> i), hops) << i;
+		done |= (uint64_t)can_forward_8(batch, first + i, (__mmask8)(live >> i), hops) << i;
+	if (done == ~0ULL) {
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < 64; i++)
+			rewrite_lane(batch, first + i, hops);
+		return done;
+	}
+	for (uint64_t left = done; left; left &= left - 1)
+		rewrite_lane(batch, first + (unsigned)__builtin_ctzll(left), hops);
 	return done;
 }
 

@@ -229,14 +229,15 @@ void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, stru
 	}
 }
 
-unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now)
+// The clock, which is not for nothing, is read only if a packet waits.
+unsigned tr_distributor_flush_due(struct tr_distributor *distributor)
 {
 	unsigned left = 0;
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
 		const struct tr_distributor_queue *queue = &distributor->queue[port];
 
-		if (queue->count == 0 || now < queue->due_cycles)
+		if (queue->count == 0 || io_cycles(distributor->core) < queue->due_cycles)
 			continue;
 		tr_count(&distributor->counters->flushes_timeout, 1);
 		left += flush(distributor, port);

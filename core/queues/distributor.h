@@ -47,7 +47,7 @@ void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, stru
 	const uint16_t *bytes, uint32_t n);
 // Sends the buffers whose time has come, or all but those of congested ports whose time has not.
 // Returns the number of packets that left them, by the port or for ever.
-unsigned tr_distributor_flush_due(struct tr_distributor *distributor, uint64_t now);
+unsigned tr_distributor_flush_due(struct tr_distributor *distributor);
 unsigned tr_distributor_flush_all(struct tr_distributor *distributor);
 // When flush_due has something to do next; UINT64_MAX: never.
 uint64_t tr_distributor_deadline(const struct tr_distributor *distributor);
