@@ -31,6 +31,7 @@ static struct tr_batch *make_batch(const struct tr_sim_lanes *lanes)
 			return NULL;
 		}
 		memcpy(batch->frame[lane], lanes->frame[lane], lanes->bytes[lane]);
+		batch->pkt[lane] = (struct pkt *)batch->frame[lane]; // nobody looks into it
 		batch->lanes = lane + 1;
 	}
 	memcpy(batch->bytes, lanes->bytes, sizeof(batch->bytes));
@@ -55,12 +56,34 @@ static void run(const struct tr_vector_ops *ops, struct tr_batch *batch, struct 
 	}
 }
 
+static int pack(const struct tr_vector_ops *ops, const struct tr_batch *batch,
+	struct tr_sim_lanes *lanes)
+{
+	struct tr_packed *packed = calloc(1, sizeof(*packed));
+	uint32_t lane = 0;
+
+	if (!packed)
+		return -ENOMEM;
+	ops->pack(batch, packed);
+	for (uint32_t i = 0; i < packed->lanes; i++) {
+		while (lane < batch->lanes && batch->pkt[lane] != packed->pkt[i])
+			lane++;
+		lanes->packed_lane[i] = lane;
+	}
+	lanes->packed = packed->lanes;
+	memcpy(lanes->packed_egress, packed->egress, sizeof(lanes->packed_egress));
+	memcpy(lanes->packed_bytes, packed->bytes, sizeof(lanes->packed_bytes));
+	free(packed);
+	return 0;
+}
+
 int tr_sim_lanes_run(const char *variant, struct tr_sim_lanes *lanes)
 {
 	const struct tr_vector_ops *ops = tr_vector_find(variant);
 	struct tr_suspects *suspects = calloc(1, sizeof(*suspects));
 	struct tr_next_hop *hops = aligned_alloc(sizeof(*hops), TR_SIM_HOPS * sizeof(*hops));
 	struct tr_batch *batch = ops && suspects && hops ? make_batch(lanes) : NULL;
+	int error = batch ? 0 : -ENOMEM;
 
 	if (batch) {
 		memset(hops, 0, TR_SIM_HOPS * sizeof(*hops));
@@ -73,6 +96,7 @@ int tr_sim_lanes_run(const char *variant, struct tr_sim_lanes *lanes)
 		for (uint32_t i = 0; i < lanes->marks; i++)
 			tr_suspects_mark(suspects, lanes->mark[i], lanes->mark_bits[i]);
 		run(ops, batch, lanes, suspects, hops);
+		error = pack(ops, batch, lanes);
 		memcpy(lanes->source, batch->source, sizeof(lanes->source));
 		memcpy(lanes->destination, batch->destination, sizeof(lanes->destination));
 		memcpy(lanes->egress, batch->egress, sizeof(lanes->egress));
@@ -82,7 +106,5 @@ int tr_sim_lanes_run(const char *variant, struct tr_sim_lanes *lanes)
 	}
 	free(hops);
 	free(suspects);
-	if (!ops)
-		return -ENOTSUP;
-	return batch ? 0 : -ENOMEM;
+	return ops ? error : -ENOTSUP;
 }

@@ -250,6 +250,10 @@ struct tr_sim_lanes {
 	uint32_t source[TR_SIM_LANES];
 	uint32_t destination[TR_SIM_LANES];
 	uint16_t egress[TR_SIM_LANES];
+	uint32_t packed; // lanes, and of each its number, its egress and its length
+	uint32_t packed_lane[TR_SIM_LANES];
+	uint16_t packed_egress[TR_SIM_LANES];
+	uint16_t packed_bytes[TR_SIM_LANES];
 };
 // 0; -ENOTSUP: not on this processor; -ENOMEM.
 int tr_sim_lanes_run(const char *variant, struct tr_sim_lanes *lanes);

@@ -58,19 +58,12 @@ static void send_runs(struct tr_distributor *distributor, struct pkt *const *pkt
 	}
 }
 
-static void send_live(struct tr_distributor *distributor, const struct tr_batch *batch)
+static void send_live(struct tr_fast_unit *unit, const struct tr_batch *batch)
 {
-	struct pkt *pkt[TR_BATCH_MAX];
-	uint16_t egress[TR_BATCH_MAX];
-	uint16_t bytes[TR_BATCH_MAX];
-	unsigned n = 0;
+	struct tr_packed packed;
 
-	TR_FOR_EACH_LIVE (lane, batch) {
-		pkt[n] = batch->pkt[lane];
-		egress[n] = batch->egress[lane];
-		bytes[n++] = batch->bytes[lane];
-	}
-	send_runs(distributor, pkt, egress, bytes, n);
+	tr_vector_of(unit, batch)->pack(batch, &packed);
+	send_runs(&unit->distributor, packed.pkt, packed.egress, packed.bytes, packed.lanes);
 }
 
 void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch)
@@ -88,7 +81,7 @@ void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch)
 	if (live == batch->lanes)
 		send_runs(&unit->distributor, batch->pkt, batch->egress, batch->bytes, live);
 	else
-		send_live(&unit->distributor, batch);
+		send_live(unit, batch);
 	tr_count(&unit->counters.forwarded, live);
 	if (unit->redirect_copies.count)
 		tr_redirect_hand_over(unit);

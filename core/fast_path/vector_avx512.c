@@ -8,7 +8,7 @@
 
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt")))
 
 // Where the words begin in a frame; the last one ends where the IPv4 header does.
 #define DESTINATION_AT 0
@@ -231,9 +231,35 @@ AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	return done;
 }
 
+// Eight lanes of 2 bytes.
+AVX512 static inline void pack_words(uint16_t *to, __mmask8 live, const uint16_t *from)
+{
+	__m512i words = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)from));
+
+	words = _mm512_maskz_compress_epi64(live, words);
+	_mm_storeu_si128((__m128i *)to, _mm512_cvtepi64_epi16(words));
+}
+
+AVX512 static void pack(const struct tr_batch *batch, struct tr_packed *packed)
+{
+	unsigned n = 0;
+
+	for (unsigned lane = 0; lane < batch->lanes; lane += 8) {
+		__mmask8 live = (__mmask8)(batch->live[lane / 64] >> (lane % 64));
+		__m512i pkts = _mm512_loadu_si512(&batch->pkt[lane]);
+
+		_mm512_storeu_si512(&packed->pkt[n], _mm512_maskz_compress_epi64(live, pkts));
+		pack_words(&packed->egress[n], live, &batch->egress[lane]);
+		pack_words(&packed->bytes[n], live, &batch->bytes[lane]);
+		n += (unsigned)_mm_popcnt_u32(live);
+	}
+	packed->lanes = n;
+}
+
 const struct tr_vector_ops tr_vector_avx512 = {
 	.name = "avx512",
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,
+	.pack = pack,
 };

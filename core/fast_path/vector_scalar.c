@@ -87,9 +87,22 @@ static uint64_t forward(struct tr_batch *batch, unsigned first, const struct tr_
 	return done;
 }
 
+static void pack(const struct tr_batch *batch, struct tr_packed *packed)
+{
+	unsigned n = 0;
+
+	TR_FOR_EACH_LIVE (lane, batch) {
+		packed->pkt[n] = batch->pkt[lane];
+		packed->egress[n] = batch->egress[lane];
+		packed->bytes[n++] = batch->bytes[lane];
+	}
+	packed->lanes = n;
+}
+
 const struct tr_vector_ops tr_vector_scalar = {
 	.name = "scalar",
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,
+	.pack = pack,
 };

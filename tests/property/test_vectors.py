@@ -131,6 +131,9 @@ def run(
     said["destination"] = list(given.destination[0 : len(lanes)])
     gone = [i for i in range(len(lanes)) if said["forwarded"] >> i & 1]
     said["egress"] = {i: given.egress[i] for i in gone}
+    said["packed"] = list(given.packed_lane[0 : given.packed])
+    assert list(given.packed_egress[0 : given.packed]) == [given.egress[i] for i in said["packed"]]
+    assert list(given.packed_bytes[0 : given.packed]) == [given.bytes[i] for i in said["packed"]]
     said["frames"] = [bytes(ffi.buffer(frame))[:-1] for frame in frames]
     for frame, lane in zip(frames, lanes, strict=True):
         assert len(frame) == len(lane.frame) + 1
@@ -172,6 +175,7 @@ def test_variants_do_what_the_model_says(
         hop.forward(lane.frame) if goes else lane.frame
         for lane, hop, goes in zip(lanes, chosen, taken, strict=True)
     ]
+    assert said["packed"] == [i for i in range(n) if live >> i & 1]
     check_suspects(said["suspect"], said["source"])
 
 
