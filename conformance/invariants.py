@@ -231,8 +231,13 @@ def icmp_checksum(seen: Seen) -> bool | None:
 
 @invariant("RFC4884-4.6-2")
 def nothing_behind_the_quote(seen: Seen) -> bool | None:
-    """No ICMP error has more behind its quoted packet than that packet's octets."""
+    """No ICMP error that may have none has an extension behind the octets of its quoted packet.
+
+    Octet 5 of those that may have one says so, and how much is quoted.
+    """
     if not seen.icmp or seen.icmp[0] not in (3, 5, 11, 12):
+        return None
+    if seen.icmp[0] != 5 and seen.icmp[5]:
         return None
     return len(seen.icmp) - 8 <= int.from_bytes(seen.icmp[10:12], "big")
 

@@ -37,6 +37,7 @@ KEYS: dict[str, str] = {
     "unknown_option": "options.unknown",
     "reassembly_s": "slow_path.reassembly_s",
     "echo": "icmp.echo",
+    "icmp_extensions": "icmp.extensions",
     "redirects": "redirects",
     "urpf": "urpf",
     "filter_default": "filter_default",

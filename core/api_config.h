@@ -181,6 +181,7 @@ struct tr_icmp_config {
 	bool unreachables_off;      // but fragmentation needed, without which no path MTU is found
 	bool prohibited_off;        // code 13 of them (RFC 1812 5.2.7.1)
 	bool echo_off;              // requests are not answered (RFC 1812 4.3.3.6)
+	bool extensions;            // errors say by which port the packet came (RFC 4884, RFC 5837)
 	uint8_t ttl;                // of messages; 0: 64 (RFC 1812 4.2.2.9)
 	uint8_t dscp;               // of errors (RFC 1812 4.3.2.5)
 	uint32_t time_exceeded_off; // about what came by these ports: bit mask (RFC 1812 5.2.7.3)

@@ -26,7 +26,8 @@ class Icmp(BaseModel):
 
     unreachables: Destination Unreachable; fragmentation needed is sent all the same, because
     without it no path MTU is found. prohibited: code 13 of them. echo: requests are answered. ttl:
-    of all messages; dscp: of errors, a reply has its request's.
+    of all messages; dscp: of errors, a reply has its request's. extensions: errors tell by which
+    port the packet came, its name, number, address and MTU (RFC 5837).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class Icmp(BaseModel):
     unreachables: Annotated[bool, FLAG] = True
     prohibited: Annotated[bool, FLAG] = True
     echo: Annotated[bool, FLAG] = True
+    extensions: Annotated[bool, FLAG] = False
     ttl: Annotated[int, integer(1, 255)] = 64
     dscp: Annotated[int, integer(0, 63)] = 48
     unreachable: IcmpLimit = IcmpLimit()
@@ -48,6 +50,7 @@ def fill_icmp(icmp: Icmp, out: Any) -> None:
     out.unreachables_off = not icmp.unreachables
     out.prohibited_off = not icmp.prohibited
     out.echo_off = not icmp.echo
+    out.extensions = icmp.extensions
     out.ttl = icmp.ttl
     out.dscp = icmp.dscp
     for index, kind in enumerate(KINDS):

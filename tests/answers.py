@@ -42,16 +42,23 @@ def icmp_error(
     mtu: int = 576,
     to: str | int = 0,
     options: bytes = b"",
+    extension: bytes = b"",
 ) -> bytes:
     """Return the ICMP error about an IP packet (RFC 1812 4.3.2); `rest` is octets 4 to 7.
 
-    to, options: where a source route sends it instead of to the packet's source.
+    to, options: where a source route sends it instead of to the packet's source. extension: what
+    stands behind a quote of at least 128 octets, in whole words (RFC 4884).
     """
-    quoted = packet[: min(mtu, 576) - 28 - (len(options) + 3) // 4 * 4]
+    quoted = packet[: min(mtu, 576) - 28 - (len(options) + 3) // 4 * 4 - len(extension)]
+    if extension:
+        if len(quoted) < len(packet):
+            quoted = quoted[: len(quoted) // 4 * 4]
+        quoted += bytes(max(128 - len(quoted), -len(quoted) % 4))
+        rest |= len(quoted) // 4 << 16
     return p.ipv4(
         sender,
         to or int.from_bytes(packet[12:16]),
-        p.icmp(kind, code, struct.pack("!I", rest), quoted),
+        p.icmp(kind, code, struct.pack("!I", rest), quoted + extension),
         protocol=p.ICMP,
         ident=0,
         fragment=p.DF,
@@ -60,9 +67,22 @@ def icmp_error(
     )
 
 
-def error_to_h1(packet: bytes, kind: int, code: int, rest: int = 0) -> bytes:
+def interface(index: int, name: str, mtu: int = 1500, address: str = "") -> bytes:
+    """Return an extension structure that tells of a port (RFC 5837 4); index: from 1."""
+    body = struct.pack("!I", index)
+    if address:
+        body += b"\0\1\0\0" + p.address_bytes(address)
+    length = 1 + len(name) + -(1 + len(name)) % 4
+    body += bytes([length]) + name.encode().ljust(length - 1, b"\0") + struct.pack("!I", mtu)
+    body = struct.pack("!HBB", 4 + len(body), 2, 0x0F if address else 0x0B) + body
+    return struct.pack("!HH", 0x2000, p.checksum(b"\x20\0\0\0" + body)) + body
+
+
+def error_to_h1(
+    packet: bytes, kind: int, code: int, rest: int = 0, *, mtu: int = 576, extension: bytes = b""
+) -> bytes:
     """Return the frame with the ICMP error that H1 gets about its packet."""
-    error = icmp_error(packet, kind, code, rest, sender=w.R1)
+    error = icmp_error(packet, kind, code, rest, sender=w.R1, mtu=mtu, extension=extension)
     return p.pad(p.ether(w.h1, w.M1, error))
 
 

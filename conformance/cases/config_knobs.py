@@ -35,11 +35,12 @@ def has(c: ConfigBed, key: str, default: object, *settings: object) -> None:
 
 @config_case(
     *("RFC1812-4.3.3.6-4", "RFC1812-4.3.3.6-5", "RFC1812-4.2.2.9-6", "RFC1812-4.3.2.5-6"),
-    *("RFC1812-4.3.2.8-3", "RFC1812-5.2.7.3-2", "RFC1812-5.2.7.3-3"),
+    *("RFC1812-4.3.2.8-3", "RFC1812-5.2.7.3-2", "RFC1812-5.2.7.3-3", "RFC4884-4.6-1"),
 )
 def icmp_knobs(c: ConfigBed) -> None:
-    """Echo, TTL, DSCP, Time Exceeded by port, and the limits of all errors and of each kind."""
+    """Echo, extensions, TTL, DSCP, Time Exceeded by port, limits of all errors and of each kind."""
     has(c, "icmp.echo", True, False)
+    has(c, "icmp.extensions", False, True)
     has(c, "icmp.ttl", 64, 1, 255)
     has(c, "icmp.dscp", 48, 0, 63)
     has(c, "port.time_exceeded", True, False)

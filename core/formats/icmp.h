@@ -33,3 +33,23 @@ struct icmp_header {
 } __attribute__((packed));
 
 static_assert(sizeof(struct icmp_header) == 8, "as on the wire");
+
+// Behind the quoted packet of an error (RFC 4884 7): one object here, of an interface (RFC 5837 4).
+#define ICMP_EXTENSION_VERSION 0x20
+#define ICMP_EXTENSION_QUOTE_MIN 128 // octets quoted before it
+#define ICMP_INTERFACE_CLASS 2
+#define ICMP_INTERFACE_INDEX 0x08 // C-Type: what is told of the interface by which a packet came
+#define ICMP_INTERFACE_ADDRESS 0x04
+#define ICMP_INTERFACE_NAME 0x02
+#define ICMP_INTERFACE_MTU 0x01
+
+struct icmp_extension {
+	uint8_t version;
+	uint8_t reserved;
+	uint16_t checksum_be;
+	uint16_t object_bytes_be; // with these four octets
+	uint8_t class;
+	uint8_t c_type;
+} __attribute__((packed));
+
+static_assert(sizeof(struct icmp_extension) == 8, "as on the wire");

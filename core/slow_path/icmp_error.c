@@ -3,6 +3,7 @@
 // may be sent at all is decided first, by the rules of 4.3.2.7 in its order, and the rate limits
 // (icmp_limits.c) last, so that a packet which gets no error uses up no token. The packet quoted is
 // as it was received. An error about a source-routed packet goes back the way that it came.
+#include "slow_path/icmp_extension.h"
 #include "slow_path/options.h"
 #include "slow_path/slow_path.h"
 
@@ -15,6 +16,7 @@ struct error {
 	uint32_t option_bytes;
 	bool is_strict;
 	uint8_t option[OPTIONS_BYTES_MAX]; // that source route
+	struct tr_icmp_extension extension;
 };
 
 // Echo, router discovery, timestamp, information, mask, extended echo: all others may be errors.
@@ -116,13 +118,24 @@ static void trace_back(const struct tr_slow_path *slow, const struct pkt *about,
 	error->is_strict = error->option_bytes && options.is_strict;
 }
 
+// IP bytes of an error that may have so many at most; settles what it quotes.
+static uint32_t measure(const struct tr_slow_path *slow, const struct pkt *about,
+	uint32_t bytes_max, struct error *error)
+{
+	const struct tr_icmp_extension *extension = &error->extension;
+	uint32_t headers = HEADERS_BYTES + error->option_bytes;
+
+	tr_icmp_extend(slow, about, bytes_max - headers, &error->message, &error->extension);
+	return headers + extension->quoted + extension->zeros + extension->bytes;
+}
+
 // Fills in a frame of `bytes` IP bytes, but for its Ethernet header. Nothing is read back from the
 // frame, which no cache has: checksums come from what it is made of.
 static void fill(const struct tr_slow_path *slow, uint8_t *frame, uint32_t bytes,
 	const struct pkt *about, uint32_t from, const struct error *error)
 {
+	const struct tr_icmp_extension *extension = &error->extension;
 	uint32_t header_bytes = IPV4_HEADER_BYTES + error->option_bytes;
-	uint32_t quoted = bytes - header_bytes - (uint32_t)sizeof(struct icmp_header);
 	struct icmp_header message = error->message;
 	uint8_t *at = frame + ETHER_HEADER_BYTES;
 	struct ipv4_header ip = {
@@ -140,13 +153,19 @@ static void fill(const struct tr_slow_path *slow, uint8_t *frame, uint32_t bytes
 
 	ip.checksum_be = (uint16_t)~checksum_fold(sum + checksum_sum_header20(&ip));
 	sum = (uint16_t)~tr_checksum(&message, sizeof(message));
-	sum += (uint16_t)~tr_checksum(slow_ip(about), quoted);
+	sum += (uint16_t)~tr_checksum(slow_ip(about), extension->quoted);
+	sum += (uint16_t)~tr_checksum(extension->octet, extension->bytes);
 	message.checksum_be = (uint16_t)~checksum_fold(sum);
 	memset(frame, 0, ETHER_HEADER_BYTES);
 	memcpy(at, &ip, sizeof(ip));
 	memcpy(at + sizeof(ip), error->option, error->option_bytes);
-	memcpy(at + header_bytes, &message, sizeof(message));
-	memcpy(at + header_bytes + sizeof(message), slow_ip(about), quoted);
+	at += header_bytes;
+	memcpy(at, &message, sizeof(message));
+	at += sizeof(message);
+	memcpy(at, slow_ip(about), extension->quoted);
+	at += extension->quoted;
+	memset(at, 0, extension->zeros);
+	memcpy(at + extension->zeros, extension->octet, extension->bytes);
 }
 
 static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struct error *error)
@@ -167,11 +186,8 @@ static bool send_error(struct tr_slow_path *slow, const struct pkt *about, struc
 	from = tr_slow_source(slow, hop->port, neighbor);
 	if (from == 0 || !tr_slow_icmp_may_send(slow, kind_of(error->message.type)))
 		return false;
-	bytes = HEADERS_BYTES + error->option_bytes + pkt_bytes(about) - ETHER_HEADER_BYTES;
-	if (bytes > ICMP_ERROR_BYTES_MAX)
-		bytes = ICMP_ERROR_BYTES_MAX;
-	if (bytes > hop->mtu)
-		bytes = hop->mtu;
+	bytes = hop->mtu < ICMP_ERROR_BYTES_MAX ? hop->mtu : ICMP_ERROR_BYTES_MAX;
+	bytes = measure(slow, about, bytes, error);
 	pkt = tr_slow_make(slow, ETHER_HEADER_BYTES + bytes, about);
 	if (!pkt)
 		return false;

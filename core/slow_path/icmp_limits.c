@@ -16,6 +16,7 @@ void tr_slow_icmp_settings(struct tr_slow_path *slow, const struct tr_settings *
 	slow->unreachables_off = settings->icmp.unreachables_off;
 	slow->prohibited_off = settings->icmp.prohibited_off;
 	slow->echo_off = settings->icmp.echo_off;
+	slow->icmp_extensions = settings->icmp.extensions;
 	slow->icmp_ttl = settings->icmp.ttl ? settings->icmp.ttl : IPV4_TTL_DEFAULT;
 	slow->error_tos = (uint8_t)(settings->icmp.dscp << 2); // not ECN-capable
 	slow->time_exceeded_off = settings->icmp.time_exceeded_off;

@@ -62,6 +62,7 @@ struct tr_slow_path {
 	bool unreachables_off;
 	bool prohibited_off;
 	bool echo_off;
+	bool icmp_extensions;
 	uint8_t icmp_ttl;
 	uint8_t error_tos;
 	uint32_t time_exceeded_off; // ports: bit mask

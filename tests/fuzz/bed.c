@@ -109,6 +109,7 @@ static void set_config(const struct bed *bed, struct tr_config *config)
 	config->reassembly_fragments = narrow ? 16 : 64;
 	config->icmp_errors_per_s = narrow ? 100 : 0;
 	config->icmp_errors_burst = narrow ? 4 : 0;
+	config->icmp.extensions = narrow || bed->kind == BED_TWINS;
 	set_options(config);
 	set_groups(&config->groups);
 }
