@@ -5,17 +5,15 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from twinroute.conformance import names as n
 from twinroute.conformance.device import DeviceError, Missing
+from twinroute.conformance.devices.error_cost import ErrorCost
 from twinroute.conformance.devices.namespaces import Namespace
 from twinroute.conformance.devices.wire import QUIET_MS, WireDevice
 from twinroute.conformance.setup import Route, Setup
 
-ERROR_COST = Path("/proc/sys/net/ipv4/route/error_cost")
 TESTER_MTU = 9216
 KINDS = {"blackhole": "blackhole", "unreachable": "unreachable", "prohibit": "prohibit"}
 
@@ -32,6 +30,15 @@ DEFAULTS: dict[str, object] = {
     "net.ipv4.conf.all.accept_source_route": 0,
     "net.ipv4.conf.all.arp_ignore": 1,  # as routers do: an address is the port's
     "net.ipv4.conf.all.arp_announce": 2,
+    "net.ipv4.conf.all.ignore_routes_with_linkdown": 1,  # RFC 1812 5.3.12.3
+    "net.ipv4.conf.all.drop_unicast_in_l2_multicast": 1,  # RFC 1812 5.3.4
+    "net.ipv4.conf.all.shared_media": 0,  # RFC 1812 5.2.7.2: subnets of a port are not one link
+}
+# Of each port, once it is there.
+OF_PORTS: dict[str, object] = {
+    "conf.PORT.shared_media": 0,
+    "conf.PORT.ignore_routes_with_linkdown": 1,
+    "neigh.PORT.locktime": 0,
 }
 URPF = {"off": 0, "strict": 1, "loose": 2}
 
@@ -65,7 +72,9 @@ KNOBS: dict[str, Callable[[Any], dict[str, object]]] = {
     "icmp_errors_per_s": lambda value: {
         "net.ipv4.icmp_ratelimit": round(1000 / value) if value else 0
     },
-    "arp_retries": lambda value: _ports("neigh.PORT.mcast_solicit", value),
+    "arp_retries": lambda value: (
+        _ports("neigh.PORT.mcast_solicit", value) | _ports("neigh.PORT.ucast_solicit", value)
+    ),
     "arp_retry_ms": lambda value: _ports("neigh.PORT.retrans_time_ms", value),
     "arp_lifetime_s": lambda value: _ports("neigh.PORT.base_reachable_time_ms", value * 1000),
     "neighbor_pending": lambda value: _ports("neigh.PORT.unres_qlen", value),
@@ -98,22 +107,14 @@ class LinuxDevice(WireDevice):
         if shutil.which("ethtool") is None:
             raise DeviceError("linux: expected the program ethtool")
         self._tester = Namespace(f"tester-{os.getpid()}")
-        self._error_cost = self._set_error_cost("0")
+        self._error_cost = ErrorCost()
         self._router: Namespace | None = None
 
     def end(self) -> None:
         """Remove the namespaces."""
         self.close()
         self._tester.close()
-        self._set_error_cost(self._error_cost)
-
-    @staticmethod
-    def _set_error_cost(value: str) -> str:
-        """Set what unreachables cost, beside the ICMP limits, and of all namespaces; return it."""
-        before = ERROR_COST.read_text()
-        with suppress(OSError):
-            ERROR_COST.write_text(value)
-        return before
+        self._error_cost.close()
 
     def open(self, setup: Setup) -> None:
         """Make a router in a new namespace."""
@@ -131,8 +132,15 @@ class LinuxDevice(WireDevice):
         router.sysctl(DEFAULTS)
         router.ip(*self._links(setup, ports))
         router.call(lambda: _no_offload(ports))
+        for name, value in OF_PORTS.items():
+            router.sysctl(_ports(name, value))
+        for port in ports:
+            if not setup.addresses[port]:
+                router.sysctl({f"net.ipv4.conf.{port}.forwarding": 0})
         router.sysctl(sysctls)
         router.ip(*(f"route add {_route(route)}" for route in setup.routes))
+        for port in ports:
+            self._settle(port, "UP")
         self.taps = {port: self._tester.tap(port) for port in ports}
         self.captured()
 
@@ -189,6 +197,13 @@ class LinuxDevice(WireDevice):
     def set_link(self, port: str, up: bool) -> None:
         """Take the tester's end down or up: the router loses the carrier."""
         self._tester.ip(f"link set {port} {'up' if up else 'down'}")
+        self._settle(port, "UP" if up else "DOWN")
+
+    def _settle(self, port: str, state: str) -> None:
+        """Wait until the kernel has acted on a link's change: until then it loses frames."""
+        assert self._router
+        for namespace in (self._tester, self._router):
+            namespace.wait_for_link(port, state)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import re
 import select
 import shutil
 import socket
@@ -19,6 +20,7 @@ PACKET_OUTGOING = 4
 CLONE_NEWNET = 0x40000000
 RECEIVE_BYTES = 8 << 20
 FRAME_BYTES_MAX = 65536
+LINK_S = 30
 NETNS = Path("/run/netns")
 
 
@@ -59,6 +61,14 @@ class Namespace:
     def ip(self, *lines: str) -> None:
         """Run lines of `ip` in it."""
         ip("-n", self.name, batch=lines)
+
+    def wait_for_link(self, interface: str, state: str) -> None:
+        """Wait until an interface in it is UP, or DOWN in whatever way. Raises DeviceError."""
+        limit = now() + LINK_S
+        while not re.search(rf" state \w*{state} ", ip("-n", self.name, "link", "show", interface)):
+            if now() > limit:
+                raise DeviceError(f"interface {interface}: not {state} after {LINK_S} s")
+            time.sleep(0.001)
 
     def sysctl(self, values: Mapping[str, object]) -> None:
         """Set kernel parameters in it; those that this kernel does not have stay away."""

@@ -9,7 +9,7 @@ from twinroute.conformance import coverage
 from twinroute.conformance.case import Variation, all_cases
 from twinroute.conformance.devices import make_device
 from twinroute.conformance.invariants import Watch
-from twinroute.conformance.misses import misses
+from twinroute.conformance.misses import misses, table
 from twinroute.conformance.runner import Run, run_all
 from twinroute.sim import drop_reasons
 
@@ -42,9 +42,9 @@ def test_every_requirement_on_the_wire_has_a_case() -> None:
 
 
 def test_the_table_of_linux_is_that_of_the_misses() -> None:
-    table = "".join(f"| `{name}` | {reason} |\n" for name, reason in misses("linux").items())
     readme = Path(__file__).parents[2] / "conformance" / "README.md"
-    assert table in readme.read_text(encoding="utf-8")
+    head = "| difference | whose | cases |\n|---|---|---|\n"
+    assert readme.read_text(encoding="utf-8").endswith(head + table("linux"))
 
 
 @pytest.mark.parametrize("device", ["sim", "dpdk", "linux"])
