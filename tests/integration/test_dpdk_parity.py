@@ -78,7 +78,7 @@ def in_order(out: Out, frames: list[bytes]) -> dict[Any, list[bytes]]:
     frames=st.lists(any_frames, min_size=1, max_size=100),
     burst=st.sampled_from([1, 32, 64, 67]),
 )
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 def test_same_bytes_as_the_simulator(bed: RingBed, frames: list[bytes], burst: int):
     fast = {"burst": burst, "units": bed.units, "hash_seed": w.HASH_SEED}
     config = everybody_known(fast=fast)

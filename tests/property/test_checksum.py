@@ -17,13 +17,13 @@ def to_wire(value: int) -> int:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 def test_full_checksum(data: bytes) -> None:
     assert lib.tr_checksum(ffi.from_buffer(data), len(data)) == to_wire(p.checksum(data))
 
 
 @given(st.binary(min_size=20, max_size=20).filter(lambda header: header[8] > 0))
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(1000))
 def test_ttl_decrement_equals_recomputation(header: bytes) -> None:
     def with_checksum(ttl: int) -> tuple[int, bytes]:
         cleared = header[:8] + bytes([ttl]) + header[9:10] + b"\0\0" + header[12:]

@@ -31,7 +31,7 @@ fast_paths = st.fixed_dictionaries(
     rate=st.sampled_from([1_000_000, 50_000_000, 10**9]),
     descriptors=st.sampled_from([1, 4, 32]),
 )
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 def test_nothing_vanishes_and_classes_stay_in_order(
     load: list[tuple[int, int]], fast: dict[str, Any], profile: str, rate: int, descriptors: int
 ) -> None:

@@ -52,7 +52,7 @@ def make_world(
     buffers=st.sampled_from([64, 4096]),
     descriptors=st.sampled_from([1, 4, 256]),
 )
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_nothing_vanishes_under_faults(
     seed: int,
     link: Faults,
@@ -77,7 +77,7 @@ def test_nothing_vanishes_under_faults(
 
 
 @given(st.integers(0, 2**32), st.lists(any_frames, min_size=1, max_size=60))
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 def test_faults_come_from_the_seed(seed: int, frames: list[bytes]) -> None:
     link = Faults(loss=0.2, duplicate=0.2, reorder=0.2, corrupt=0.2)
 

@@ -125,7 +125,7 @@ def packets(draw: st.DrawFn) -> bytes:
     st.lists(packets(), min_size=1, max_size=70),
     st.sampled_from([1, 64]),
 )
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_rules_do_what_the_model_says(
     tables: list[Rule], default: str, sent: list[bytes], burst: int
 ) -> None:
@@ -165,7 +165,7 @@ prefixes = st.builds(
     st.lists(prefixes, max_size=4),
     st.data(),
 )
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_a_source_is_what_its_route_is(
     more: list[IPv4Network],
     routed: list[IPv4Network],
@@ -200,7 +200,7 @@ def test_a_source_is_what_its_route_is(
 @given(
     st.lists(any_frames, min_size=1, max_size=80), st.sampled_from(["strict", "feasible", "loose"])
 )
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_nothing_breaks_with_everything_on(frames: list[bytes], urpf: str) -> None:
     """Any frame at all, through all the checks that a port can have; the balance holds."""
     table = 'action = "{}"\nprotocol = "{}"\n{}\n'

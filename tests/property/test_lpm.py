@@ -119,7 +119,7 @@ OPERATIONS = st.lists(
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(operations=OPERATIONS, elsewhere=st.lists(st.integers(0, ALL_ONES), max_size=20))
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 def test_longest_match(kind: str, operations: list[Operation], elsewhere: list[int]) -> None:
     with table(kind) as lpm:
         empty = lib.tr_lpm_bytes(lpm.lpm)
@@ -148,7 +148,7 @@ def test_longest_match(kind: str, operations: list[Operation], elsewhere: list[i
     st.sampled_from(CENTRES),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_nest_does_not_depend_on_order(kind: str, lengths: list[int], address: int, random) -> None:
     nest = [(address & mask(bits), bits) for bits in lengths]
     everywhere = [edge for prefix in nest for edge in edges(prefix)]

@@ -67,7 +67,7 @@ def cover(model: dict[Prefix, int], prefix: int, bits: int) -> Prefix:
     longest=st.sampled_from([24, 32]),
     run=st.sampled_from([1, 15, 16, 17, 32, 63, 64, 67, 512]),
 )
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(30))
 def test_every_address(
     kind: str, seed: int, hops: int, prefixes: int, longest: int, run: int
 ) -> None:

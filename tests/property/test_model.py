@@ -51,13 +51,13 @@ def check(frames: list[bytes], vector: str) -> None:
 
 @pytest.mark.parametrize("vector", w.VECTORS)
 @given(frames=bursts(any_frames))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_fast_path_does_what_the_model_says(vector: str, frames: list[bytes]) -> None:
     check(frames, vector)
 
 
 @pytest.mark.parametrize("vector", w.VECTORS)
 @given(frames=bursts(broken_frames()))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_broken_frames_are_judged_like_the_model(vector: str, frames: list[bytes]) -> None:
     check(frames, vector)

@@ -83,9 +83,7 @@ class GroupMachine(RuleBasedStateMachine):
         assert self.router.table_info().next_hops == expected
 
 
-GroupMachine.TestCase.settings = settings(
-    max_examples=examples(40), stateful_step_count=30, deadline=None
-)
+GroupMachine.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30)
 TestGroups = GroupMachine.TestCase
 
 
@@ -97,7 +95,7 @@ TestGroups = GroupMachine.TestCase
     fragment=st.sampled_from([0, p.DF, 0x8000, p.MF, 1, p.MF | 3]),
     options=st.sampled_from([b"", b"", b"\x9f\x04ab", b"\x1f\x07abcde"]),
 )
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_any_packet_goes_as_the_rule_says(
     seed: int,
     hosts: Sequence[int],

@@ -140,7 +140,7 @@ settings_of_options = st.one_of(
 )
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(frames, min_size=1, max_size=60), settings_of_options)
 def test_options_have_the_fate_of_the_model(some: list[bytes], knobs: dict[str, str]) -> None:
     check(some, knobs)

@@ -130,7 +130,7 @@ def send(bench: Bench, pieces: list[Piece]) -> Model:
 
 
 @given(pieces=pieces_of_datagrams(), burst=st.sampled_from([1, 3, 64]))
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 def test_any_pieces(pieces: list[Piece], burst: int) -> None:
     bench = w.bed(fast={"burst": burst})
     model = send(bench, pieces)

@@ -69,7 +69,7 @@ def run(
     filters=st.booleans(),
     checksum_verdict=st.booleans(),
 )
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_same_bytes_whatever_the_fast_path(
     frames: list[bytes],
     gaps: list[float],

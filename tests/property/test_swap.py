@@ -170,8 +170,6 @@ class CompactSwapMachine(SwapMachine):
 
 
 for machine in (SwapMachine, CompactSwapMachine):
-    machine.TestCase.settings = settings(
-        max_examples=examples(60), stateful_step_count=40, deadline=None
-    )
+    machine.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=40)
 TestSwap = SwapMachine.TestCase
 TestCompactSwap = CompactSwapMachine.TestCase

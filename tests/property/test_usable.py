@@ -137,7 +137,5 @@ class UsableMachine(RuleBasedStateMachine):
         self.bench.check_conservation()
 
 
-UsableMachine.TestCase.settings = settings(
-    max_examples=examples(20), stateful_step_count=25, deadline=None
-)
+UsableMachine.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=25)
 TestUsable = UsableMachine.TestCase

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twinroute.config import Config, build_config, load_config, parse_config
@@ -255,9 +255,6 @@ VALUES = st.recursive(
 )
 
 
-RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
 def problems(tables: dict[str, object]) -> list[str]:
     """Build a configuration; return what is wrong with it. Nothing but ConfigError may happen."""
     try:
@@ -267,7 +264,6 @@ def problems(tables: dict[str, object]) -> list[str]:
     return []
 
 
-@RELAXED
 @given(st.dictionaries(KNOWN | st.text(max_size=9), VALUES, max_size=6))
 @example({"port": {"[key]": {"[key]": 1}}})
 @example({"port": {"p0": {"address": [["10.0.0.1/24"]]}}})
@@ -280,21 +276,18 @@ def test_any_tables_are_taken_or_refused_in_lines(tables: dict[str, object]):
         assert len(line) < 1000
 
 
-@RELAXED
 @given(st.sampled_from(["address", "mac", "mtu"]), VALUES)
 def test_any_value_of_a_port_is_taken_or_named(key: str, value: object):
     for line in problems({"port": {"p0": {"address": "10.0.0.1/24"} | {key: value}}}):
         assert line.startswith(f"<code>: port.p0.{key}")
 
 
-@RELAXED
 @given(st.text())
 def test_any_text_is_refused(text: str):
     with pytest.raises(ConfigError):
         parse_config(text)
 
 
-@RELAXED
 @given(st.integers(0, len(FULL)), st.text(max_size=3))
 def test_a_damaged_file_is_taken_or_refused(place: int, damage: str):
     with contextlib.suppress(ConfigError):

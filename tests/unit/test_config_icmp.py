@@ -6,6 +6,7 @@ import pytest
 from tests import packets as p
 from tests import worlds as w
 from tests.answers import dropped
+from tests.refusals import refusal
 from twinroute.config import parse_config
 from twinroute.errors import ConfigError
 from twinroute.reload import reload
@@ -39,10 +40,7 @@ BAD = {
 
 @pytest.mark.parametrize("text", BAD)
 def test_a_wrong_value_gets_a_line(text: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        parse_config(PORTS + text)
-    (line,) = refusal.value.problems
-    assert line.startswith(f"<string>: {BAD[text]}"), line
+    assert refusal(PORTS + text).startswith(BAD[text])
 
 
 def test_a_reload_changes_limits_and_switches() -> None:

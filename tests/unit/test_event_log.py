@@ -14,6 +14,7 @@ import pytest
 
 from tests import packets as p
 from tests.control_bed import HOST, HOST_MAC, TABLES, Bed, bed, toml
+from tests.refusals import refusal
 from twinroute import event_log
 from twinroute.cli import main
 from twinroute.config import Config, build_config, load_config, parse_config
@@ -72,10 +73,7 @@ BAD = {
 
 @pytest.mark.parametrize("text", BAD)
 def test_a_wrong_value_gets_a_line(text: str):
-    with pytest.raises(ConfigError) as refusal:
-        parse_config(f"{PORT}[log]\n{text}\n")
-    (line,) = refusal.value.problems
-    assert line.startswith(f"<string>: {BAD[text]}"), line
+    assert refusal(f"{PORT}[log]\n{text}\n").startswith(BAD[text])
 
 
 def test_a_file_is_beside_the_configuration(tmp_path: Path):

@@ -155,7 +155,7 @@ def datagrams(draw: st.DrawFn) -> bytes:
     )
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.one_of(st.integers(68, 120), st.integers(68, 1500)), st.lists(datagrams(), max_size=4))
 def test_fragments_make_the_datagram(mtu: int, packets: list[bytes]) -> None:
     bench = bed(mtu)
@@ -163,7 +163,7 @@ def test_fragments_make_the_datagram(mtu: int, packets: list[bytes]) -> None:
         check(packet, send(bench, packet), mtu)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(datagrams(), st.integers(200, 1500), st.integers(68, 1400))
 def test_fragments_of_fragments_make_the_datagram(packet: bytes, first: int, second: int) -> None:
     once = send(bed(first), packet)

@@ -132,7 +132,6 @@ def state(router: Any) -> tuple[Any, ...]:
     )
 
 
-@settings(deadline=None)
 @given(tables, tables)
 def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     old, new = build_config(old_tables), build_config(new_tables)
@@ -157,7 +156,6 @@ def test_after_a_reload_it_is_as_a_fresh_one(old_tables, new_tables):
     assert set(done.ports) == {name for name in old.ports if old.ports[name] != new.ports[name]}
 
 
-@settings(deadline=None)
 @given(tables, tables, fixed)
 def test_a_refused_reload_changes_nothing(old_tables, new_tables, beyond):
     old, new = build_config(old_tables), build_config({**new_tables, **beyond})
@@ -172,7 +170,6 @@ def test_a_refused_reload_changes_nothing(old_tables, new_tables, beyond):
     assert any(f": {key}" in line for line in refusal.value.problems)
 
 
-@settings(deadline=None)
 @given(tables, st.lists(st.sampled_from(PREFIXES), unique=True, max_size=4))
 def test_what_was_added_by_hand_stays(old_tables, prefixes):
     old, new = build_config(old_tables), build_config({"port": {**PORTS, "p2": {}}})
@@ -188,7 +185,7 @@ def test_what_was_added_by_hand_stays(old_tables, prefixes):
     assert [route for route in router.routes(all=True) if route.source == "config"] == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(tables)
 def test_the_other_backends_table_does_not_count(old_tables):
     old = build_config(old_tables)
