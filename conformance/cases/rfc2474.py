@@ -3,6 +3,7 @@
 
 import struct
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from twinroute.conformance.kit import (
@@ -11,17 +12,13 @@ from twinroute.conformance.kit import (
     H1,
     H2,
     H3,
-    M1,
-    M2,
-    M3,
+    MAC,
     OSPF,
+    OWN,
     P1,
     P2,
     P3,
     PORTS,
-    R1,
-    R2,
-    R3,
     STATIONS,
     T,
     Testbed,
@@ -38,6 +35,7 @@ SIZE = 1000  # octets of a frame
 WIRE_BITS = (SIZE + 24) * 8  # with check sum, preamble and gap
 STEP_MS = 4
 DESCRIPTORS = 64
+Step = tuple[list[bytes], list[bytes]]  # what was sent, and what left
 
 
 def _numbered(number: int, tos: int) -> bytes:
@@ -69,6 +67,21 @@ def _offered(loads: dict[int, int], steps: int) -> list[list[int]]:
     return found
 
 
+def _offer(t: Testbed, loads: dict[int, int], note: str = "") -> Iterator[Step]:
+    """Offer loads (bit/s of each TOS octet) to P2's link; yield what came and left in each step."""
+    sent = 0
+    for classes in [*_offered(loads, 60), *[[]] * 5]:
+        packets = [_numbered(sent + i, tos) for i, tos in enumerate(classes)]
+        sent += len(packets)
+        if packets:
+            t.send(P1, *packets)
+        yield packets, t.collect(within_ms=STEP_MS, note=note)[P2]
+
+
+def _by_class(frames: Iterable[bytes]) -> Counter[int]:
+    return Counter(frame[15] for frame in frames)
+
+
 @case(
     *("RFC1812-5.3.3.1-1", "RFC1812-5.3.6-3", "RFC2474-4.2.2.2-1", "RFC2474-4.2.2.2-3"),
     bursts=ALONE,
@@ -81,18 +94,14 @@ def network_control_is_preferred(t: Testbed) -> None:
         left: dict[int, int] = {}  # the step in which a number left
         lost = sent = 0
         urgent: dict[int, int] = {}
-        steps = _offered({0: 100 * MBIT, preferred: 10 * MBIT}, 60)
-        for step, classes in enumerate([*steps, [], [], [], [], []]):
-            packets = [_numbered(sent + i, tos) for i, tos in enumerate(classes)]
-            urgent |= {sent + i: step for i, tos in enumerate(classes) if tos == preferred}
+        loads = {0: 100 * MBIT, preferred: 10 * MBIT}
+        for step, (packets, got) in enumerate(_offer(t, loads, f"DSCP {preferred >> 2}")):
+            urgent |= {_number(one): step for one in packets if one[15] == preferred}
             sent += len(packets)
-            if packets:
-                t.send(P1, *packets)
-            got = t.collect(within_ms=STEP_MS, note=f"DSCP {preferred >> 2}")
             lost += t.dropped()["tx_full"]
-            left |= {_number(frame): step for frame in got[P2]}
-            wanted = [FWD(_numbered(_number(frame), frame[15])).data for frame in got[P2]]
-            t.check(got[P2] == wanted, "not what was sent")
+            left |= {_number(frame): step for frame in got}
+            wanted = [FWD(_numbered(_number(frame), frame[15])).data for frame in got]
+            t.check(got == wanted, "not what was sent")
         t.check(not set(urgent) - set(left), f"{len(set(urgent) - set(left))} are lost")
         t.check(lost == sent - len(left) > sent / 3, f"{lost} of {sent} are lost")
         late = [left[number] - step for number, step in urgent.items()]
@@ -110,12 +119,9 @@ def higher_classes_lose_no_more(t: Testbed) -> None:
     _slow(t, 50 * MBIT)
     offered: Counter[int] = Counter()
     passed: Counter[int] = Counter()
-    for step in [*_offered(dict.fromkeys(classes, 100 * MBIT // 8), 60), [], [], [], [], []]:
-        offered.update(step)
-        if step:
-            t.send(P1, *(_numbered(number, tos) for number, tos in enumerate(step)))
-        got = t.collect(within_ms=STEP_MS)
-        passed.update(frame[15] for frame in got[P2])
+    for packets, got in _offer(t, dict.fromkeys(classes, 100 * MBIT // 8)):
+        offered += _by_class(packets)
+        passed += _by_class(got)
     lost = [offered[tos] - passed[tos] for tos in classes]
     t.check(sum(lost) > sum(offered.values()) / 3, f"lost {lost}")
     # Before the first loss nobody is told apart: who came first then has a packet or two more.
@@ -135,14 +141,10 @@ def nobody_need_be_preferred(t: Testbed) -> None:
         offered: Counter[int] = Counter()
         passed: Counter[int] = Counter()
         order = []
-        for step in [*_offered(loads, 60), [], [], [], [], []]:
-            first = offered.total()
-            offered.update(step)
-            if step:
-                t.send(P1, *(_numbered(first + i, tos) for i, tos in enumerate(step)))
-            got = t.collect(within_ms=STEP_MS, note=str(knobs))
-            passed.update(frame[15] for frame in got[P2])
-            order += [_number(frame) for frame in got[P2]]
+        for packets, got in _offer(t, loads, str(knobs)):
+            offered += _by_class(packets)
+            passed += _by_class(got)
+            order += [_number(frame) for frame in got]
         lost = {tos >> 2: offered[tos] - passed[tos] for tos in loads}
         t.check(lost[48] > offered[0xC0] / 4, f"lost {lost}")
         if "qos.precedence" in knobs:
@@ -155,7 +157,6 @@ def nobody_need_be_preferred(t: Testbed) -> None:
 # --- full load ------------------------------------------------------------------------------------
 
 AROUND = {P1: (H1, H2, P2), P2: (H2, H3, P3), P3: (H3, H1, P1)}  # port: source, destination, egress
-OWN_MAC, OWN = {P1: M1, P2: M2, P3: M3}, {P1: R1, P2: R2, P3: R3}
 SECONDS = 60
 RATE = MBIT  # of every link
 
@@ -179,7 +180,7 @@ def management_goes_on_under_full_load(t: Testbed) -> None:
             t.send(port, *half, requests[0], bgp, *half)
             t.send(port, ether("01:00:5e:00:00:05", mac, hello), requests[1])
             answer = ipv4(OWN[port], src, bytes(40), protocol=OSPF, tos=0xC0)
-            t.send(twin(port), ether(mac, OWN_MAC[port], answer))
+            t.send(twin(port), ether(mac, MAC[port], answer))
             asked += 2
         got = t.collect(within_ms=1000, note=f"second {second}")
         answered += sum(frame[34:36] == b"\0\0" for port in PORTS for frame in got[port])
