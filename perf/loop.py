@@ -23,7 +23,7 @@ import numpy.typing as npt
 from twinroute.perf.tables import RouteTable
 
 BLOCK = 1024  # packets, of LOOP_BLOCK
-ROUND = 1 << 16  # lookups, of ROUND_LOOKUPS
+ROUND = 1 << 18  # lookups, of ROUND_LOOKUPS
 PIPELINE = "pipeline"
 LOOP, LOOKUPS = "fast_path_loop", "lookups"
 STRUCTURES = Path(__file__).resolve().parents[1] / "core" / "tables"
@@ -95,6 +95,7 @@ class Bed:
     paths: int = 1  # gateways of each route
     rules: int = 0  # of the packet filter; no packet meets one
     units: int = 1
+    compact: int = 0  # 1: look up in the compressed structure
     vector: str = ""  # variant of the inner loops; "": the fastest that this CPU can run
 
 

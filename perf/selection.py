@@ -77,6 +77,8 @@ def setups() -> dict[str, Setup]:
     found["four gateways a route"] = Setup(bed=Bed(paths=4))
     found["16 rules"] = Setup(bed=Bed(rules=16))
     found["scalar"] = Setup(bed=Bed(vector="scalar"))
+    found["compressed table"] = Setup(bed=Bed(compact=1))
+    found[f"{INTERNET}, compressed"] = Setup(INTERNET, UNIFORM, bed=Bed(compact=1))
     for percent in (1, 10):
         for scatter in ("drop_out", "masks", "split"):
             case = Case(complex=percent, scatter=scatter)

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
 static size_t whole_pages(size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -15,13 +17,27 @@ static size_t whole_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
+// Maps pages that begin where a huge page may.
+static void *map_aligned(size_t pages)
+{
+	uint8_t *memory = mmap(NULL, pages + HUGE_PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	size_t before = -(uintptr_t)memory % HUGE_PAGE;
+
+	if (before)
+		munmap(memory, before);
+	munmap(memory + before + pages, HUGE_PAGE - before);
+	return memory + before;
+}
+
 void *tr_io_table_alloc(struct io_env *env, size_t bytes)
 {
 	size_t pages = whole_pages(bytes);
-	void *table = mmap(NULL, pages, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *table = map_aligned(pages);
 
-	if (table == MAP_FAILED)
+	if (!table)
 		return NULL;
 	// Only advice: a kernel without huge pages refuses it.
 	(void)madvise(table, pages, env ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);

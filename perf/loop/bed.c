@@ -36,6 +36,7 @@ static void set_config(const struct loop_bed_config *from, struct tr_config *con
 	}
 	config->fast_units = from->units;
 	config->burst = TR_BATCH_MAX;
+	config->lpm = from->compact ? TR_LPM_COMPACT : TR_LPM_DIR24_8;
 	snprintf(config->vector, sizeof(config->vector), "%s", from->vector);
 	config->tx_buffer = 64;
 	config->tx_flush_cycles = HZ / 10000;

@@ -58,6 +58,7 @@ struct loop_bed_config {
 	uint32_t rules;    // of the packet filter, of which no packet meets one
 	uint32_t units;
 	const char *vector; // variant of the inner loops, "": the fastest
+	bool compact;       // look up in the compressed structure
 };
 
 // Leaves the program where that can not be made.

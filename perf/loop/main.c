@@ -3,7 +3,7 @@
 // input makes the bed, each further one runs a case, and a line of JSON answers each. A case runs
 // on all units of the bed at once, a thread each.
 //   routes=FILE (pairs of 32 bits: prefix, length) gateways=N paths=N rules=N units=N
-//   vector=NAME
+//   vector=NAME compact=0|1
 //   destinations=FILE (32 bits each) burst=N size=small|imix complex=PERCENT checksum=nic|software
 //   scatter=drop_out|masks|split blocks=N measure=pipeline|steps count=0|1
 #include "loop.h"
@@ -50,6 +50,7 @@ static void make(struct loop_bed *bed, const char *line)
 		.rules = words_number(line, "rules", 0),
 		.units = words_number(line, "units", 1),
 		.vector = words_get(line, "vector", "", vector),
+		.compact = words_number(line, "compact", 0),
 	};
 
 	loop_bed_make(bed, &config);
