@@ -50,7 +50,6 @@ static struct tr_lpm *create(struct io_env *env, const struct tr_lpm_ops *ops)
 	uint64_t runs = tr_blocks_units(run_sizes, TR_COMPACT_NODES);
 
 	static_assert(sizeof(struct owner) == 12, "owners end with a cache line");
-	static_assert(TR_BLOCK_UNIT == TR_PLACE_UNIT, "places in nodes are those of blocks");
 	if (!table)
 		return NULL;
 	table->read.lpm.ops = ops;
@@ -123,14 +122,15 @@ static void write_node(struct compact *table, uint32_t index, uint8_t fold_bits,
 	const struct tr_run *runs, uint32_t n)
 {
 	struct owner *owner = &table->owners[index];
-	struct tr_node *node = &table->nodes[index];
+	const struct tr_node *node = &table->nodes[index];
 	struct tr_node_form form = tr_node_choose_form(runs, n);
 	bool fold = n == 1 && runs[0].depth <= fold_bits;
 
 	table->nodes_used -= in_use(owner);
-	uint32_t more = node->form & TR_NODE_MORE ? node->more : 0;
-	more = resize(&table->leaves, more, owner->more, tr_node_block_bytes(&form));
-	tr_node_write(node, &form, runs, n, at(table, more), more);
+	uint32_t more = node->form & TR_NODE_MORE ? node->more + TR_NODE_BLOCK : 0;
+	more = resize(&table->leaves, more / TR_BLOCK_UNIT, owner->more,
+		tr_node_block_bytes(&form));
+	tr_node_write(table->nodes, index, &form, runs, n, more * TR_BLOCK_UNIT);
 	owner->more = (uint16_t)tr_node_block_bytes(&form);
 	owner->runs = resize(&table->runs, owner->runs, owner->runs_n * sizeof(*runs),
 		fold ? 0 : n * sizeof(*runs));

@@ -14,28 +14,29 @@
 #define TR_COMPACT_GROUPS 32768u // as many as 15 bits name
 #define TR_COMPACT_NODES (TR_COMPACT_CHUNKS + TR_COMPACT_GROUPS)
 
-#define TR_NODE_WIDTH 31u  // form: bits of a leaf
-#define TR_NODE_BY_RUN 32u // form: a bit and a leaf for each run
-#define TR_NODE_MORE 64u   // form: leaves that do not fit are in a block
+#define TR_NODE_WIDTH 31u   // form: bits of a leaf
+#define TR_NODE_MORE 64u    // form: leaves that do not fit are in a block
+#define TR_NODE_BY_RUN 128u // form: a bit and a leaf for each run
 
 #define TR_NODE_LEAVES 24u     // bytes of them in a node that has more in a block
 #define TR_NODE_ALL_LEAVES 28u // in one that has no block
-#define TR_NODE_TWICE 4u       // bytes of them in both places, for leaves that cross the border
+#define TR_NODE_BLOCK 22u      // the byte of the leaves that a block begins with
+#define TR_NODE_READ 4u        // bytes that a lookup reads, from the one on that a leaf begins in
 #define TR_LEAF_GROUP 0x8000u  // the rest of the leaf is the number of a group
-#define TR_PLACE_UNIT 16u      // bytes; places of blocks count from the first node
 
-// All zero: hop 0 for every slot.
+// All zero: hop 0 for every slot. What stands behind the leaves lets a lookup read four bytes of
+// them with no look at the border of the line.
 struct tr_node {
 	uint64_t bits[4];
-	uint8_t form;
-	uint8_t before[3]; // bits set before the second, third and fourth word
 	uint8_t leaf[TR_NODE_LEAVES];
-	uint32_t more; // place of the block, or leaves
+	uint32_t more;     // leaves, or where all would begin for the last to be the block's
+	uint8_t before[3]; // bits set before the second, third and fourth word
+	uint8_t form;
 };
 
 static_assert(sizeof(struct tr_node) == 64, "a cache line");
-static_assert(offsetof(struct tr_node, form) == 32, "lookups read form and counts as one word");
-static_assert(offsetof(struct tr_node, leaf) == 36, "with no gap");
+static_assert(offsetof(struct tr_node, more) == 56, "lookups read all that follows as one word");
+static_assert(TR_NODE_ALL_LEAVES + TR_NODE_READ <= 32, "no leaf is read beyond the line");
 
 // First member of the writer's struct: what lookups read.
 struct tr_compact {
@@ -51,28 +52,26 @@ struct tr_leaf_place {
 };
 
 // The bits up to the slot tell how many leaves are before the slot's; in the form by slot only if
-// its own is set. The four bytes are those that end with the leaf, so that they are in the line.
+// its own is set. A leaf that ends beyond those of the line begins in the block.
 static inline __attribute__((always_inline)) struct tr_leaf_place
 tr_compact_place(const struct tr_node *nodes, uint32_t index, uint32_t slot)
 {
 	const struct tr_node *node = &nodes[index];
 	uint32_t head;
 
-	memcpy(&head, &node->form, sizeof(head));
-	uint32_t before = (head & ~0xffu) >> slot / 64 * 8 & 0xff;
+	memcpy(&head, &node->before, sizeof(head));
+	uint32_t before = head << 8 >> slot / 64 * 8 & 0xff;
 	uint64_t up_to_slot = node->bits[slot / 64] << (~slot & 63);
-	uint32_t counts = head / TR_NODE_BY_RUN | (uint32_t)(up_to_slot >> 63);
-	uint32_t rank = ((uint32_t)__builtin_popcountll(up_to_slot) + before) & -(counts & 1);
-	uint32_t width = head & TR_NODE_WIDTH;
+	uint32_t counts = (head | (uint32_t)(up_to_slot >> 32)) >> 31;
+	uint32_t rank = ((uint32_t)__builtin_popcountll(up_to_slot) + before) & -counts;
+	uint32_t width = head >> 24 & TR_NODE_WIDTH;
 	uint32_t bit = rank * width;
-	uint32_t end = (bit + width + 7) / 8;
-	uint64_t at = index * sizeof(*node) + offsetof(struct tr_node, leaf);
-	uint64_t block_at = (uint64_t)node->more * TR_PLACE_UNIT - (TR_NODE_LEAVES - TR_NODE_TWICE);
-	uint64_t in_block = (head / TR_NODE_MORE & 1) & (end > TR_NODE_LEAVES);
+	uint64_t in_line = index * sizeof(*node) + offsetof(struct tr_node, leaf);
+	uint64_t more = (head >> 24) / TR_NODE_MORE & (bit + width > TR_NODE_LEAVES * 8);
 
 	// No branch, which nobody could predict.
-	at = (at & (in_block - 1)) + (block_at & -in_block) + end;
-	return (struct tr_leaf_place){at - 4, 32 + bit - 8 * end, (1u << width) - 1};
+	uint64_t leaves = (in_line & (more - 1)) + (node->more & -more);
+	return (struct tr_leaf_place){leaves + bit / 8, bit % 8, (1u << width) - 1};
 }
 
 static inline __attribute__((always_inline)) uint16_t tr_compact_leaf(const struct tr_node *nodes,
@@ -82,7 +81,7 @@ static inline __attribute__((always_inline)) uint16_t tr_compact_leaf(const stru
 	uint32_t four;
 
 	memcpy(&four, (const uint8_t *)nodes + place.at, sizeof(four));
-	return (uint16_t)((uint64_t)four >> place.shift & place.mask);
+	return (uint16_t)(four >> place.shift & place.mask);
 }
 
 // The node of the group that a leaf leads to.

@@ -155,8 +155,8 @@ static void write_by_slot(struct writer *writer, const struct tr_run *runs, uint
 	}
 }
 
-void tr_node_write(struct tr_node *node, const struct tr_node_form *form, const struct tr_run *runs,
-	uint32_t n, uint8_t *block, uint32_t more)
+void tr_node_write(struct tr_node *nodes, uint32_t index, const struct tr_node_form *form,
+	const struct tr_run *runs, uint32_t n, uint32_t block)
 {
 	struct tr_node made = {.form = form->form};
 	uint8_t leaves[LEAF_BYTES_MAX + sizeof(uint64_t)];
@@ -173,8 +173,8 @@ void tr_node_write(struct tr_node *node, const struct tr_node_form *form, const 
 	memcpy(made.leaf, leaves, TR_NODE_LEAVES);
 	memcpy(&made.more, leaves + TR_NODE_LEAVES, sizeof(made.more));
 	if (form->form & TR_NODE_MORE) {
-		made.more = more;
-		memcpy(block, leaves + TR_NODE_LEAVES - TR_NODE_TWICE, tr_node_block_bytes(form));
+		made.more = block - TR_NODE_BLOCK;
+		memcpy((uint8_t *)nodes + block, leaves + TR_NODE_BLOCK, tr_node_block_bytes(form));
 	}
-	*node = made;
+	nodes[index] = made;
 }

@@ -36,13 +36,14 @@ struct tr_node_form {
 	uint16_t bytes; // of all leaves
 };
 
+// A lookup may read some bytes beyond the last leaf.
 static inline uint32_t tr_node_block_bytes(const struct tr_node_form *form)
 {
-	return form->form & TR_NODE_MORE ? form->bytes - (TR_NODE_LEAVES - TR_NODE_TWICE) : 0;
+	return form->form & TR_NODE_MORE ? form->bytes - TR_NODE_BLOCK + TR_NODE_READ - 1 : 0;
 }
 
 struct tr_node_form tr_node_choose_form(const struct tr_run *runs, uint32_t n);
 
-// Writes a node and its block, which is at the place `more`.
-void tr_node_write(struct tr_node *node, const struct tr_node_form *form, const struct tr_run *runs,
-	uint32_t n, uint8_t *block, uint32_t more);
+// Writes a node and its block, which begins `block` bytes behind the first node.
+void tr_node_write(struct tr_node *nodes, uint32_t index, const struct tr_node_form *form,
+	const struct tr_run *runs, uint32_t n, uint32_t block);
