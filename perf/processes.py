@@ -97,18 +97,20 @@ class Rate:
     on_cpu: float  # part of the time; less than 1 where others wanted the CPU
 
 
-def forwarding_rate(source: Source, ports: int, seconds: float) -> Rate:
-    """Measure an application that polls `ports` ports of a source by one thread.
+def forwarding_rate(source: Source, ports: int, seconds: float, *, queues: int = 1) -> Rate:
+    """Measure an application that polls `ports` ports of a source by a thread for each queue.
 
-    A port that receives nothing is left out.
+    A port that receives nothing is left out. The cycles are those of all threads together: of two
+    that do as much as one would alone, half.
     """
-    wait_for(lambda: any(source.stream(port).packets for port in range(ports)), "traffic")
+    streams = [(port, queue) for port in range(ports) for queue in range(queues)]
+    wait_for(lambda: any(source.stream(*one).packets for one in streams), "traffic")
     time.sleep(seconds / 2)
-    before = [source.stream(port) for port in range(ports)]
+    before = [source.stream(*one) for one in streams]
     time.sleep(seconds)
-    pairs = [(before[port], source.stream(port)) for port in range(ports)]
+    pairs = [(begun, source.stream(*one)) for begun, one in zip(before, streams, strict=True)]
     pairs = [(a, b) for a, b in pairs if b.packets > a.packets]
-    # Each port was looked at in an interval of its own.
+    # Each queue was looked at in an interval of its own.
     per_ns = sum((b.packets - a.packets) / (b.cpu_ns - a.cpu_ns) for a, b in pairs)
     first, last = pairs[0]
     return Rate(

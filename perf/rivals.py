@@ -10,9 +10,10 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
+from twinroute.perf.contests import Contest
 from twinroute.perf.processes import (
     Application,
     Rate,
@@ -20,14 +21,18 @@ from twinroute.perf.processes import (
     forwarding_rate,
     wait_for,
 )
-from twinroute.perf.source import Source, plugin
-from twinroute.perf.tables import RouteTable, make_table
+from twinroute.perf.progress import Progress
+from twinroute.perf.selection import Tables
+from twinroute.perf.source import IMIX, Source, plugin
 
-DESTINATIONS = 65536
 NET_NULL = "net_null{},size=60"
+BURST = 64  # the router's own
 BUFFERS, MEMORY_MB, SECONDS = 16383, 512, 1.0
-ROUTES = 100_000  # l3fwd compares each new route with all of its length
 L3FWD = Path(__file__).resolve().parents[1] / "build" / "l3fwd"
+L3FWD_BURSTS = (32, 64, 256)
+ROUTER = "twinroute"
+# Without it rte_fib leaves AVX-512 alone.
+SIMD = "--force-max-simd-bitwidth=512"
 MACS = ("02:00:00:00:01:00", "02:00:00:00:01:01")  # of the ports
 
 # The ports' neighbours are set, so that ARP has no part in what is measured.
@@ -44,10 +49,7 @@ address = "10.0.1.1/24"
 port = "p0"
 address = "10.0.0.2"
 mac = "02:00:00:00:00:02"
-[[neighbor]]
-port = "p1"
-address = "10.0.1.2"
-mac = "02:00:00:00:00:03"
+{neighbors}
 {routes}
 [dpdk]
 hugepages = {hugepages}
@@ -62,6 +64,9 @@ audit = []
 [control]
 socket = "{socket}"
 """
+NEIGHBOR = '[[neighbor]]\nport = "p1"\naddress = "10.0.1.{}"\nmac = "02:00:00:00:00:0{}"\n'
+GATEWAYS = 4
+RULE = '[[filter]]\naction = "drop"\nsource = "10.9.9.{}"\n'
 BY_DEFAULT = '[[route]]\nto = "0.0.0.0/0"\nvia = "10.0.1.2"\n'
 FROM_FILE = '[[route_file]]\npath = "{}"\nvia = ["10.0.0.2", "10.0.1.2"]\n'
 
@@ -70,16 +75,20 @@ FROM_FILE = '[[route_file]]\npath = "{}"\nvia = ["10.0.0.2", "10.0.1.2"]\n'
 class Devices:
     """The two ports that all applications get: an EAL device with {} for 0 and 1, and its driver.
 
-    Any device is counted by the traffic source's plugin, but only net_null's frames come from it.
+    Any device is counted by the traffic source's plugin, but only net_null's frames come from it;
+    another may have {destinations} for a file of the case's addresses, one a line.
     """
 
     device: str = NET_NULL
     driver: Path | None = None
 
-    @property
-    def names(self) -> tuple[str, str]:
-        """Both devices."""
-        return self.device.format(0), self.device.format(1)
+    def names(self, folder: Path, contest: Contest) -> tuple[str, str]:
+        """Return both devices. folder: where the addresses are."""
+        device = self.device
+        if contest.imix:
+            device = device.replace("size=60", f"size={max(IMIX)}")
+        path = folder / "destinations.txt"
+        return device.format(0, destinations=path), device.format(1, destinations=path)
 
     @property
     def options(self) -> list[str]:
@@ -121,6 +130,7 @@ def write_config(
     text = CONFIG.format(
         mac0=mac[0],
         mac1=mac[1],
+        neighbors="".join(NEIGHBOR.format(i + 2, i + 3) for i in range(GATEWAYS)),
         routes=routes,
         hugepages=str(huge_pages()).lower(),
         prefix=f"perf{os.getpid()}",
@@ -136,32 +146,70 @@ def write_config(
 # --- one application ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Course:
-    """Where all applications run: devices, what they receive, and a folder for their files."""
+    """What all applications of a contest get: devices, what they receive, and files of theirs."""
 
-    devices: Devices
-    source: Source
-    folder: Path
-    seconds: float = SECONDS
+    def __init__(self, devices: Devices, contest: Contest, tables: Tables, folder: Path) -> None:
+        """folder: for the files."""
+        self.devices, self.contest, self.folder = devices, contest, folder
+        self.routes = tables.table(contest.table)
+        destinations = tables.destinations(contest.table, contest.to)
+        self.source = Source(folder / "source", destinations)
+        if "{destinations}" in devices.device:
+            octets = destinations.astype(">u4").view("u1").reshape(-1, 4)
+            lines = (f"{a}.{b}.{c}.{d}\n" for a, b, c, d in octets.tolist())
+            (folder / "destinations.txt").write_text("".join(lines))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both devices."""
+        return self.devices.names(self.folder, self.contest)
+
+    @cached_property
+    def route_file(self) -> Path:
+        """The table, as the router reads it."""
+        path = self.folder / "routes.txt"
+        assert self.routes is not None
+        self.routes.write(path)
+        return path
+
+    @cached_property
+    def rules(self) -> Path:
+        """The table, as l3fwd reads it; without one all leaves by the second port."""
+        lines = ["R0.0.0.0/1 1", "R128.0.0.0/1 1"]
+        if self.routes is not None:
+            words = self.route_file.read_text().split()
+            lines += (f"R{line} {i % 2}" for i, line in enumerate(words))
+        path = self.folder / "rules"
+        path.write_text("\n".join(lines) + "\n")
+        (self.folder / "rules6").write_text("Rfe80::/16 0\n")  # it wants some of IPv6
+        return path
+
+    def environment(self) -> dict[str, str]:
+        """Return what the source is told."""
+        contest = self.contest
+        lengths = IMIX if contest.imix else ()
+        return self.source.environment(
+            contest.expired_every, lengths=lengths, verdict=contest.verdict
+        )
 
     def rate(self) -> Rate:
         """Measure the application that runs now."""
-        return forwarding_rate(self.source, 2, self.seconds)
+        return forwarding_rate(self.source, 2, SECONDS, queues=self.contest.units)
 
     def dpdk(self, command: list[str], words: list[str]) -> Rate:
         """Measure an application of DPDK's."""
         first, last = min(os.sched_getaffinity(0)), last_cpu()
         memory = ["--in-memory"] if huge_pages() else ["--no-huge", "--no-shconf"]
-        command = [*command, *memory, "-m", str(MEMORY_MB), *self.devices.options]
+        command = [*command, *memory, "-m", str(MEMORY_MB), SIMD, *self.devices.options]
         command += ["--no-pci", "--no-telemetry", f"--file-prefix=perf{os.getpid()}t"]
-        command += [f"--vdev={name}" for name in self.devices.names]
+        command += [f"--vdev={name}" for name in self.names]
         cores = f"{first},{last}" if "testpmd" in command[0] else str(last)
         self.source.reset()
         with (
             (self.folder / "application.log").open("w") as log,
             Application(
-                [*command, "-l", cores, "--", *words], self.source.environment(), log
+                [*command, "-l", cores, "--", *words], self.environment(), log
             ) as application,
         ):
             process = application.process
@@ -181,65 +229,64 @@ def measure_testpmd(course: Course, *, burst: int) -> Rate:
     return course.dpdk(["dpdk-testpmd"], words)
 
 
-def measure_l3fwd(course: Course, *, lookup: str, burst: int, table: RouteTable | None) -> Rate:
-    """Measure l3fwd by rte_lpm or rte_fib; without a table all leaves by the second port."""
-    rules = course.folder / "rules"
-    lines = ["R0.0.0.0/1 1", "R128.0.0.0/1 1"]
-    if table is not None:
-        table.write(rules)
-        lines += (f"R{line} {i % 2}" for i, line in enumerate(rules.read_text().split()))
-    rules.write_text("\n".join(lines) + "\n")
-    none = course.folder / "rules6"  # it wants some of IPv6
-    none.write_text("Rfe80::/16 0\n")
-    words = ["-p", "3", "-P", f"--lookup={lookup}", f"--rule_ipv4={rules}", f"--rule_ipv6={none}"]
+def measure_l3fwd(course: Course, *, lookup: str, burst: int) -> Rate:
+    """Measure l3fwd by rte_lpm or rte_fib."""
+    words = ["-p", "3", "-P", f"--lookup={lookup}", f"--rule_ipv4={course.rules}"]
+    words += [f"--rule_ipv6={course.folder / 'rules6'}"]
     words += [f"--config=(0,0,{last_cpu()}),(1,0,{last_cpu()})"]
     words += [] if course.devices.tells_types else ["--parse-ptype"]
     return course.dpdk([str(L3FWD / f"l3fwd-{burst}")], words)
 
 
-def measure_router(course: Course, *, burst: int, table: RouteTable | None) -> Rate:
-    """Measure the router, which must forward it all."""
-    routes = BY_DEFAULT
-    if table is not None:
-        table.write(course.folder / "routes.txt")
-        routes += FROM_FILE.format(course.folder / "routes.txt")
-    words = ", ".join(f'"{word}"' for word in course.devices.options)
-    dpdk = f"cores = [{last_cpu()}]\nbuffers = {BUFFERS}\neal_args = [{words}]"
-    routes += f"[fast_path]\nburst = {burst}"
-    config = write_config(course.folder, course.devices.names, routes=routes, dpdk=dpdk)
+def router_config(course: Course, *, burst: int) -> Path:
+    """Write the router's configuration. Two units, if there are, share a CPU with the slow path."""
+    contest = course.contest
+    via = ", ".join(f'"10.0.1.{i + 2}"' for i in range(contest.gateways))
+    text = f'[[route]]\nto = "0.0.0.0/0"\nvia = [{via}]\n'
+    if course.routes is not None:
+        text += FROM_FILE.format(course.route_file)
+    text += "".join(RULE.format(i) for i in range(contest.rules))
+    text += f'[fast_path]\nburst = {burst}\nunits = {contest.units}\nlpm = "{contest.lpm}"'
+    words = ", ".join(f'"{word}"' for word in [SIMD, *course.devices.options])
+    cpus = sorted(os.sched_getaffinity(0))
+    dpdk = f"cores = {cpus[-contest.units :]}\nslow_core = {cpus[0]}\n"
+    dpdk += f"buffers = {BUFFERS}\neal_args = [{words}]"
+    return write_config(course.folder, course.names, routes=text, dpdk=dpdk)
+
+
+def measure_router(course: Course, *, burst: int) -> Rate:
+    """Measure the router, which must forward all that is not complex."""
+    config = router_config(course, burst=burst)
     course.source.reset()
-    with RunningRouter(config, control_of(course.folder), course.source.environment()) as router:
+    with RunningRouter(config, control_of(course.folder), course.environment()) as router:
         router.settle()
         wait_for(lambda: sum(router.ask("show.counters")["received"].values()), "traffic")
         before = router.ask("show.counters")
         rate = course.rate()
         after = router.ask("show.counters")
     received = sum(after["received"].values()) - sum(before["received"].values())
-    assert after["forwarded"] - before["forwarded"] > 0.99 * received
+    every = course.contest.expired_every
+    simple = received - (received / every if every else 0)
+    assert after["forwarded"] - before["forwarded"] > 0.99 * simple
     return rate
 
 
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def rivals(table: RouteTable) -> Mapping[str, Callable[[Course], Rate]]:
-    """Return what can be run here, by name; testpmd comes first."""
+def applications(contest: Contest) -> Mapping[str, Callable[[Course], Rate]]:
+    """Return what can be run here, by name."""
     found: dict[str, Callable[[Course], Rate]] = {}
-    tables = {"one route": None, f"{len(table):,} routes": table}
-    if shutil.which("dpdk-testpmd"):
+    if contest.l3fwd and shutil.which("dpdk-testpmd"):
         for burst in (32, 64):
             found[f"testpmd io, bursts of {burst}"] = partial(measure_testpmd, burst=burst)
-    for burst in (32, 64):
-        if not (L3FWD / f"l3fwd-{burst}").exists():
-            continue
-        for lookup in ("lpm", "fib"):
-            for name, routes in tables.items():
-                run = partial(measure_l3fwd, lookup=lookup, burst=burst, table=routes)
-                found[f"l3fwd {lookup}, {name}, bursts of {burst}"] = run
-    for burst in (32, 64, 256):
-        for name, routes in tables.items():
-            run_router = partial(measure_router, burst=burst, table=routes)
-            found[f"twinroute, {name}, bursts of {burst}"] = run_router
+    for lookup in contest.l3fwd:
+        for burst in L3FWD_BURSTS:
+            if (L3FWD / f"l3fwd-{burst}").exists():
+                run_l3fwd = partial(measure_l3fwd, lookup=lookup, burst=burst)
+                found[f"l3fwd {lookup}, bursts of {burst}"] = run_l3fwd
+    for burst in contest.bursts:
+        found[f"{ROUTER}, bursts of {burst}"] = partial(measure_router, burst=burst)
     return found
 
 
@@ -257,15 +304,25 @@ def why_not() -> str | None:
 
 
 def rates(
-    devices: Devices, folder: Path, rounds: int, *, routes: int = ROUTES
-) -> dict[str, list[Rate]]:
-    """Measure all of them, round by round."""
-    table = make_table(routes)
-    source = Source(folder / "source", table.addresses(DESTINATIONS))
-    course = Course(devices, source, folder)
-    applications = rivals(table)
-    found: dict[str, list[Rate]] = {name: [] for name in applications}
+    devices: Devices,
+    selected: Mapping[str, Contest],
+    tables: Tables,
+    folder: Path,
+    rounds: int,
+) -> dict[str, dict[str, list[Rate]]]:
+    """Measure all of them, round by round. Returns rates by contest and application."""
+    if devices.driver is not None:
+        selected = {name: one for name, one in selected.items() if one.is_plain}
+    courses: dict[str, Course] = {}
+    for index, (name, contest) in enumerate(selected.items()):
+        (folder / str(index)).mkdir()
+        courses[name] = Course(devices, contest, tables, folder / str(index))
+    runs = [(name, app) for name, one in selected.items() for app in applications(one)]
+    found: dict[str, dict[str, list[Rate]]] = {name: {} for name in selected}
+    progress = Progress("next to DPDK's applications", rounds * len(runs))
     for _ in range(rounds):
-        for name, run in applications.items():
-            found[name].append(run(course))
+        for name, app in runs:
+            progress.step(f"{name}: {app}")
+            run = applications(selected[name])[app]
+            found[name].setdefault(app, []).append(run(courses[name]))
     return found

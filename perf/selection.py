@@ -5,7 +5,7 @@ Every case of a selection is run once a round, in one process a router, so that 
 round disturbs all of its cases.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -152,12 +152,18 @@ class Field:
             for place in found[0].cycles
         }
 
-    def rounds(self, count: int, measures: Sequence[str]) -> dict[str, Samples]:
-        """Run all cases on all builds, round by round; the first round is not kept."""
+    def rounds(
+        self, count: int, measures: Sequence[str], tell: Callable[[], None] = lambda: None
+    ) -> dict[str, Samples]:
+        """Run all cases on all builds, round by round; the first round is not kept.
+
+        tell: called before each.
+        """
         samples: dict[str, Samples] = {
             build: {name: {} for name in self._selected} for build in self._builds
         }
         for index in range(count + 1):
+            tell()
             order = list(self._builds) if index % 2 else list(self._builds)[::-1]
             for name in self._selected:
                 for build in order:

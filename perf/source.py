@@ -4,6 +4,7 @@
 traffic_source.c writes them. Give its plugin() to EAL by -d, and the application environment().
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 STREAMS_MAX = 64
 PORT_QUEUES_MAX = 4
+IMIX = (60, 590, 60, 590, 60, 60, 1514, 60, 590, 60, 590, 60)  # 7 : 4 : 1
 COUNTS = ("packets", "bursts", "cycles", "hz", "cpu_ns")
 STREAM = np.dtype([*((name, "u8") for name in COUNTS), ("reserved", "V24")])
 
@@ -45,13 +47,22 @@ class Source:
         counts = np.zeros(STREAMS_MAX, STREAM)
         path.write_bytes(counts.tobytes() + destinations.astype(">u4").tobytes())
 
-    def environment(self, expired_every: int = 0) -> dict[str, str]:
+    def environment(
+        self, expired_every: int = 0, *, lengths: Sequence[int] = (), verdict: bool = True
+    ) -> dict[str, str]:
         """Return what the application's environment has to have.
 
-        expired_every: one packet of so many has a TTL of 1; 0: none.
+        expired_every: one packet of so many has a TTL of 1; 0: none. lengths: of frames, in turn;
+        none: the device's. verdict: the checksum is said to be right, as NICs do.
         """
-        chosen = {"TWINROUTE_SOURCE_EXPIRED": str(expired_every)} if expired_every else {}
-        return {"TWINROUTE_SOURCE": str(self.path), **chosen}
+        chosen = {"TWINROUTE_SOURCE": str(self.path)}
+        if expired_every:
+            chosen["TWINROUTE_SOURCE_EXPIRED"] = str(expired_every)
+        if lengths:
+            chosen["TWINROUTE_SOURCE_BYTES"] = ",".join(map(str, lengths))
+        if not verdict:
+            chosen["TWINROUTE_SOURCE_CHECKSUM"] = "unknown"
+        return chosen
 
     def stream(self, port: int, queue: int = 0) -> Stream:
         """Return the count of a queue; the application may be at work."""

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
 from twinroute.perf import rivals
+from twinroute.perf.contests import contests
 from twinroute.perf.processes import (
     RunningRouter,
     wait_for,
@@ -31,6 +33,7 @@ from twinroute.perf.rivals import (
     write_config,
 )
 from twinroute.perf.samples import spread
+from twinroute.perf.selection import Tables
 from twinroute.perf.source import plugin
 from twinroute.perf.tables import RouteTable, make_table
 from twinroute.perf.traffic import udp_frames
@@ -39,7 +42,7 @@ Print = Callable[[str], None]
 
 ROUTES = 1_000_000
 DESTINATIONS = 65536
-START_ROUNDS, MEMORY_ROUNDS, SPEED_ROUNDS = 7, 3, 5
+START_ROUNDS, MEMORY_ROUNDS, SPEED_ROUNDS = 7, 3, 3
 
 
 def why_not() -> str | None:
@@ -206,13 +209,15 @@ def test_cycles_next_to_others(request: pytest.FixtureRequest, tmp_path: Path, t
     devices = rivals.Devices(
         request.config.getoption("--device"), request.config.getoption("--plugin")
     )
-    found = rivals.rates(devices, tmp_path, SPEED_ROUNDS)
-    first = next(iter(found.values()))
-    for what, rates in found.items():
-        ratios = [rate.cycles / one.cycles for rate, one in zip(rates, first, strict=True)]
-        tell(
-            f"{what}: {spread([rate.cycles for rate in rates])} cycles a packet,"
-            f" {spread(ratios, 2)} of the first,"
-            f" bursts of {spread([rate.packets_per_burst for rate in rates])},"
-            f" on its CPU {spread([100 * rate.on_cpu for rate in rates], 0)} % of the time"
-        )
+    with TemporaryDirectory(dir=tmp_path) as folder:
+        found = rivals.rates(devices, contests(), Tables(), Path(folder), SPEED_ROUNDS)
+    for case, applications in found.items():
+        first = next(iter(applications.values()))
+        for what, rates in applications.items():
+            ratios = [rate.cycles / one.cycles for rate, one in zip(rates, first, strict=True)]
+            tell(
+                f"{case}: {what}: {spread([rate.cycles for rate in rates])} cycles a packet,"
+                f" {spread(ratios, 2)} of the first,"
+                f" bursts of {spread([rate.packets_per_burst for rate in rates])},"
+                f" on its CPU {spread([100 * rate.on_cpu for rate in rates], 0)} % of the time"
+            )

@@ -4,9 +4,11 @@
 // forgets what it sends; a receive callback writes the headers of a UDP packet into each, to the
 // port's MAC address and to one address after the other of a set. It works with any application
 // that does not use the ports' receive callbacks in another way. Of other ports' frames it counts
-// how many there are. TWINROUTE_SOURCE in the environment names the file that struct source is read
-// from, and where the streams are counted for everybody to see (source.py). With
-// TWINROUTE_SOURCE_EXPIRED=N a packet of N has a TTL of 1.
+// how many there are. Of the environment, TWINROUTE_SOURCE names the file that struct source is read
+// from, and where the streams are counted for everybody to see (source.py). TWINROUTE_SOURCE_EXPIRED=N
+// gives a packet of N a TTL of 1, TWINROUTE_SOURCE_BYTES=N,N,... each frame one of these lengths in
+// turn, none above the device's own, and TWINROUTE_SOURCE_CHECKSUM=unknown has frames go without the
+// verdict on their checksum that NICs give.
 #include <fcntl.h>
 #include <pthread.h>
 #include <rte_byteorder.h>
@@ -26,6 +28,7 @@
 #define HEADER_BYTES 42 // Ethernet, IPv4, UDP
 #define TTL_OFFSET 22
 #define TTL 64
+#define SHAPES_MAX 16
 #define SNAPSHOT_BURSTS 256
 #define LOOK_NS 1000000 // between two looks for ports that have started
 
@@ -45,55 +48,78 @@ struct source {
 	uint32_t destination_be[]; // as many as are left of the file, a power of two
 };
 
+// Headers of a packet of some length.
+struct shape {
+	uint32_t sum; // of the IP header without its destination
+	uint16_t frame_bytes;
+	uint8_t header[HEADER_BYTES];
+};
+
 struct state {
 	_Alignas(RTE_CACHE_LINE_SIZE) struct stream *stream;
 	uint64_t next;
 	uint64_t packets;
 	uint64_t bursts;
 	uint64_t expired; // number of the next packet with a TTL of 1
-	uint32_t sum;     // of the IP header without its destination
-	uint16_t frame_bytes;
+	unsigned turn;    // shape of the next packet
+	uint16_t device_bytes;
 	bool writes; // the port hands out empty frames
-	uint8_t header[HEADER_BYTES];
+	struct shape shape[SHAPES_MAX];
 };
 
 static struct source *source;
 static uint64_t mask;
-static uint64_t expired_every; // 0: never
+static uint64_t expired_every;       // 0: never
+static uint16_t lengths[SHAPES_MAX]; // of frames, in turn; 0: the device's
+static unsigned shapes = 1;
+static uint64_t verdict = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 static struct state states[STREAMS_MAX];
 static pthread_t watch;
 static bool stop;
 
-// A port's MAC address is what the application has chosen by the time of the first frame.
-static void prepare(struct state *state, uint16_t port, uint16_t frame_bytes)
+static void prepare_shape(struct shape *shape, const struct rte_ether_addr *mac, uint16_t bytes)
 {
-	static const uint8_t ip[] = {[0] = 0x45, [8] = TTL, [9] = 17, [12] = 10, 0, 0, 2};
-	uint8_t *header = state->header;
-	struct rte_ether_addr mac;
+	static const uint8_t ip[] = {[0] = 0x45, [8] = TTL, [9] = 17, [12] = 198, 19, 0, 2};
+	uint8_t *header = shape->header;
 
-	rte_eth_macaddr_get(port, &mac);
 	memset(header, 0, HEADER_BYTES);
-	memcpy(header, mac.addr_bytes, sizeof(mac.addr_bytes));
+	memcpy(header, mac->addr_bytes, sizeof(mac->addr_bytes));
 	header[6] = 0x02; // from some station
 	header[11] = 0x99;
 	header[12] = 0x08; // IPv4
 	memcpy(header + 14, ip, sizeof(ip));
-	header[16] = (uint8_t)((frame_bytes - 14) >> 8);
-	header[17] = (uint8_t)(frame_bytes - 14);
-	header[38] = (uint8_t)((frame_bytes - 34) >> 8); // UDP without a checksum
-	header[39] = (uint8_t)(frame_bytes - 34);
-	state->sum = 0;
+	header[16] = (uint8_t)((bytes - 14) >> 8);
+	header[17] = (uint8_t)(bytes - 14);
+	header[38] = (uint8_t)((bytes - 34) >> 8); // UDP without a checksum
+	header[39] = (uint8_t)(bytes - 34);
+	shape->sum = 0;
 	for (unsigned i = 14; i < 34; i += 2)
-		state->sum += (uint32_t)header[i] << 8 | header[i + 1];
-	state->frame_bytes = frame_bytes;
+		shape->sum += (uint32_t)header[i] << 8 | header[i + 1];
+	shape->frame_bytes = bytes;
 }
 
-static void write_frame(struct state *state, uint8_t *frame)
+// A port's MAC address is what the application has chosen by the time of the first frame.
+static void prepare(struct state *state, uint16_t port, uint16_t device_bytes)
 {
+	struct rte_ether_addr mac;
+
+	rte_eth_macaddr_get(port, &mac);
+	for (unsigned i = 0; i < shapes; i++) {
+		uint16_t bytes = lengths[i] ? RTE_MIN(lengths[i], device_bytes) : device_bytes;
+
+		prepare_shape(&state->shape[i], &mac, bytes);
+	}
+	state->device_bytes = device_bytes;
+}
+
+static void write_frame(struct state *state, struct rte_mbuf *mbuf)
+{
+	const struct shape *shape = &state->shape[state->turn];
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	uint64_t number = state->next++;
 	uint32_t to_be = source->destination_be[number & mask];
 	uint32_t to = rte_be_to_cpu_32(to_be);
-	uint32_t sum = state->sum + (to >> 16) + (to & 0xffff);
+	uint32_t sum = shape->sum + (to >> 16) + (to & 0xffff);
 	uint16_t checksum_be;
 	bool is_expired = expired_every && number >= state->expired;
 
@@ -102,13 +128,18 @@ static void write_frame(struct state *state, uint8_t *frame)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	checksum_be = rte_cpu_to_be_16((uint16_t)~sum);
-	memcpy(frame, state->header, HEADER_BYTES);
+	memcpy(frame, shape->header, HEADER_BYTES);
 	memcpy(frame + 24, &checksum_be, sizeof(checksum_be));
 	memcpy(frame + 30, &to_be, sizeof(to_be));
 	if (is_expired) {
 		frame[TTL_OFFSET] = 1;
 		state->expired = number + expired_every;
 	}
+	mbuf->data_len = shape->frame_bytes;
+	mbuf->pkt_len = shape->frame_bytes;
+	mbuf->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4;
+	mbuf->ol_flags |= verdict;
+	state->turn = state->turn + 1 == shapes ? 0 : state->turn + 1;
 }
 
 static void snapshot(struct state *state)
@@ -133,12 +164,10 @@ static uint16_t received(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs,
 	if (n == 0 || mbufs[0]->data_len < HEADER_BYTES)
 		return n;
 	if (state->writes) {
-		if (unlikely(state->frame_bytes != mbufs[0]->data_len))
+		if (unlikely(state->device_bytes != mbufs[0]->data_len))
 			prepare(state, port, mbufs[0]->data_len);
-		for (uint16_t i = 0; i < n; i++) {
-			write_frame(state, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
-			mbufs[i]->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4;
-		}
+		for (uint16_t i = 0; i < n; i++)
+			write_frame(state, mbufs[i]);
 	}
 	state->packets += n;
 	if (++state->bursts % SNAPSHOT_BURSTS == 0)
@@ -161,7 +190,8 @@ static bool attach(uint16_t port)
 
 		state->stream = &source->stream[port * PORT_QUEUES_MAX + i];
 		state->stream->hz = rte_get_tsc_hz();
-		state->next = (mask + 1) / 2 * port;
+		// Each queue begins somewhere else in the set.
+		state->next = (mask + 1) / 2 * port + (mask + 1) / 2 / PORT_QUEUES_MAX * i;
 		state->writes = strcmp(info.driver_name, "net_null") == 0;
 		rte_eth_add_rx_callback(port, i, received, state);
 	}
@@ -202,12 +232,39 @@ static int map(const char *path)
 	return 0;
 }
 
+// Returns false unless they are lengths that a frame can have.
+static bool read_lengths(const char *text)
+{
+	for (shapes = 0; shapes < SHAPES_MAX; text++) {
+		char *end;
+		unsigned long bytes = strtoul(text, &end, 10);
+
+		if (bytes < HEADER_BYTES || bytes > UINT16_MAX)
+			return false;
+		lengths[shapes++] = (uint16_t)bytes;
+		text = end;
+		if (*text != ',')
+			return *text == 0;
+	}
+	return false;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("TWINROUTE_SOURCE");
 	const char *expired = getenv("TWINROUTE_SOURCE_EXPIRED");
+	const char *bytes = getenv("TWINROUTE_SOURCE_BYTES");
+	const char *checksum = getenv("TWINROUTE_SOURCE_CHECKSUM");
 
 	expired_every = expired ? strtoull(expired, NULL, 10) : 0;
+	if (checksum && strcmp(checksum, "unknown") == 0)
+		verdict = RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN;
+	if (bytes && !read_lengths(bytes)) {
+		fprintf(stderr,
+			"traffic source: TWINROUTE_SOURCE_BYTES: expected up to %u lengths\n",
+			SHAPES_MAX);
+		abort();
+	}
 	if (!path || map(path) || pthread_create(&watch, NULL, look, NULL)) {
 		fprintf(stderr, "traffic source: TWINROUTE_SOURCE: no such file of its kind\n");
 		abort();
