@@ -48,7 +48,7 @@ class Churn:
     received: int = 0
     forwarded: int = 0
     unaccounted: int = 0  # packets that are neither sent nor held nor dropped by a reason
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)  # since the table was loaded
     routes_wrong: int = 0  # that are not as the last change has left them
 
 
@@ -58,13 +58,14 @@ class Changes:
     def __init__(self, engine: Any, table: RouteTable, size: int) -> None:
         """Load the table. size: changes of a turn."""
         self._engine, self._table, self._quarter = engine, table, size // 4
-        order = np.random.default_rng(1).permutation(len(table)).astype(np.int64)
+        random = np.random.default_rng(1)
+        order = random.permutation(len(table)).astype(np.int64)
         self._leaving, self._altered = order[: len(order) // 2], order[len(order) // 2 :]
         self._gone: Numbers = order[:0]  # withdrawn in the turn before
         self._turns = 0
-        self.gateway = np.zeros(len(table), np.uint8)
+        self.gateway = random.integers(0, 2, len(table), np.uint8)
         self.is_there = np.ones(len(table), bool)
-        engine.routes_post(table.prefixes, table.bits, GATEWAYS[0])
+        engine.routes_post(table.prefixes, table.bits, GATEWAYS[self.gateway])
 
     def turn(self) -> int:
         """Make the changes of one turn; return how many."""
@@ -127,6 +128,7 @@ def measure(folder: Path, table: RouteTable, *, lpm: str, per_second: int, round
         os.sched_setaffinity(0, os.sched_getaffinity(0) - {last_cpu()})
         changes = Changes(engine, table, per_second // TURNS_PER_SECOND)
         wait_for(lambda: in_force(engine), "the table")
+        before = engine.counters()
         for _ in range(rounds):
             progress.step("with and without")
             found.quiet.append(forwarding_rate(course.source, 2, SECONDS))
@@ -142,7 +144,7 @@ def measure(folder: Path, table: RouteTable, *, lpm: str, per_second: int, round
         counters = engine.counters()
         found.received = sum(counters.received.values())
         found.forwarded = counters.forwarded
-        found.dropped = dict(counters.dropped)
+        found.dropped = dict(counters.dropped - before.dropped)
         found.unaccounted = counters.came - counters.left - held
     return found
 

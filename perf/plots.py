@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from twinroute.perf.contests import COMPACT, ONE_DESTINATION, RANDOM_24, TWO_UNITS
 from twinroute.perf.loop import PIPELINE
+from twinroute.perf.rivals import ROUTER
 from twinroute.perf.selection import INTERNET, SLASH24S
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,10 +34,23 @@ def mpps(report: Mapping[str, Any], name: str) -> float | None:
     return rate
 
 
+def on_dpdk(report: Mapping[str, Any], name: str, burst: int = 64) -> float | None:
+    """Return the same of a case on DPDK's ports."""
+    rates = report.get("applications", {}).get(name, {}).get(f"{ROUTER}, bursts of {burst}")
+    if not rates:
+        return None
+    rate: float = report["hz"] / statistics.median(one["cycles"] for one in rates) / 1e6
+    return rate
+
+
+def points(rates: Iterable[tuple[str, float | None]]) -> Points:
+    """Return those that the report has."""
+    return {below: rate for below, rate in rates if rate is not None}
+
+
 def curve(report: Mapping[str, Any], names: Iterable[tuple[str, str]]) -> Points:
     """Return the points that the report has, of pairs of a case and what stands below it."""
-    rates = ((below, mpps(report, name)) for name, below in names)
-    return {below: rate for below, rate in rates if rate is not None}
+    return points((below, mpps(report, name)) for name, below in names)
 
 
 def batches(report: Mapping[str, Any]) -> Curves:
@@ -44,7 +59,9 @@ def batches(report: Mapping[str, Any]) -> Curves:
     for what in ("one destination", INTERNET):
         names = [name for name in report["fast path"] if name.startswith(f"{what}, batch ")]
         curves[what] = curve(report, ((name, name.rpartition(" ")[2]) for name in names))
-    return curves
+    bursts = [int(batch) for batch in curves[ONE_DESTINATION]]
+    rates = ((str(burst), on_dpdk(report, ONE_DESTINATION, burst)) for burst in bursts)
+    return curves | {f"{ONE_DESTINATION}, DPDK": points(rates)}
 
 
 def table_sizes(report: Mapping[str, Any]) -> Curves:
@@ -56,13 +73,24 @@ def table_sizes(report: Mapping[str, Any]) -> Curves:
         SLASH24S: SLASH24S,
     }
     zipf = {f"{INTERNET}, Zipf": INTERNET, f"{SLASH24S}, Zipf": SLASH24S}
-    return {"uniform": curve(report, names.items()), "Zipf": curve(report, zipf.items())}
+    curves = {"uniform": curve(report, names.items()), "Zipf": curve(report, zipf.items())}
+    below = {ONE_DESTINATION: "one route", RANDOM_24: "one route,\nrandom"}
+    below |= {INTERNET: INTERNET, SLASH24S: SLASH24S}
+    for lpm in ("", COMPACT):
+        rates = ((below[name], on_dpdk(report, name + lpm)) for name in below)
+        curves[f"uniform, DPDK{lpm}"] = points(rates)
+    return curves
 
 
 def cores(report: Mapping[str, Any]) -> Curves:
     """Throughput of all units together."""
     one = curve(report, ((name, str(units)) for name, units in UNITS.items()))
-    return {INTERNET: {units: int(units) * rate for units, rate in one.items()}}
+    curves = {INTERNET: {units: int(units) * rate for units, rate in one.items()}}
+    for what in (ONE_DESTINATION, INTERNET):
+        two = TWO_UNITS if what == ONE_DESTINATION else f"{what}, {TWO_UNITS}"
+        both = (("1", on_dpdk(report, what)), ("2", on_dpdk(report, two)))
+        curves[f"{what}, DPDK"] = points(both)
+    return curves
 
 
 PLOTS = {
