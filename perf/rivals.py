@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+from twinroute.perf import fastclick
 from twinroute.perf.contests import Contest
 from twinroute.perf.processes import (
     Application,
@@ -30,7 +31,8 @@ BURST = 64  # the router's own
 BUFFERS, MEMORY_MB, SECONDS = 16383, 512, 1.0
 L3FWD = Path(__file__).resolve().parents[1] / "build" / "l3fwd"
 L3FWD_BURSTS = (32, 64, 256)
-ROUTER = "twinroute"
+ROUTER, FASTCLICK = "twinroute", "FastClick"
+CLICK_BURST = 32  # its own; longer ones were no faster
 # Without it rte_fib leaves AVX-512 alone.
 SIMD = "--force-max-simd-bitwidth=512"
 MACS = ("02:00:00:00:01:00", "02:00:00:00:01:01")  # of the ports
@@ -285,6 +287,9 @@ def applications(contest: Contest) -> Mapping[str, Callable[[Course], Rate]]:
             if (L3FWD / f"l3fwd-{burst}").exists():
                 run_l3fwd = partial(measure_l3fwd, lookup=lookup, burst=burst)
                 found[f"l3fwd {lookup}, bursts of {burst}"] = run_l3fwd
+    if contest.l3fwd and fastclick.is_here():
+        run_click = partial(fastclick.measure_fastclick, burst=CLICK_BURST)
+        found[f"{FASTCLICK}, bursts of {CLICK_BURST}"] = run_click
     for burst in contest.bursts:
         found[f"{ROUTER}, bursts of {burst}"] = partial(measure_router, burst=burst)
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 from twinroute.perf import contests
 from twinroute.perf.contests import COMPACT, COMPLEX_10, ONE_DESTINATION, RANDOM_24
-from twinroute.perf.rivals import ROUTER
+from twinroute.perf.rivals import FASTCLICK, ROUTER
 from twinroute.perf.samples import table
 from twinroute.perf.selection import ALL_24S, INTERNET, SLASH24S, UNIFORM
 
@@ -98,6 +98,10 @@ def targets() -> Iterator[Target]:
             ratios = partial(between, case=case + lpm, other=case, application="l3fwd")
             if not lpm or case in (SLASH24S, INTERNET):
                 yield Target(case + lpm, "l3fwd, its best", asked, ratios)
+    for case in (ONE_DESTINATION, RANDOM_24, SLASH24S, INTERNET):
+        yield Target(
+            case, FASTCLICK, 3.0, partial(between, case=case, other=case, application=FASTCLICK)
+        )
     same = partial(between, other=ONE_DESTINATION, burst=64)
     yield Target(ALL_24S, ONE_DESTINATION, 0.5, partial(same, case=ALL_24S))
     for structure, asked in (("dir24_8", 1.2), ("compact", 2.0)):
