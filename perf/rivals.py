@@ -8,6 +8,7 @@ longest prefix and new MAC addresses, TTL and checksum, but no checks, no counte
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -217,7 +218,8 @@ class Course:
             process = application.process
             wait_for(lambda: process.poll() is not None or self._has_traffic(), "traffic")
             if process.poll() is not None:
-                raise RuntimeError((self.folder / "application.log").read_text()[-1000:])
+                text = (self.folder / "application.log").read_text()[-1000:]
+                raise RuntimeError(f"{command[0]} ended with {process.returncode}: {text}")
             return self.rate()
 
     def _has_traffic(self) -> bool:
@@ -315,7 +317,10 @@ def rates(
     folder: Path,
     rounds: int,
 ) -> dict[str, dict[str, list[Rate]]]:
-    """Measure all of them, round by round. Returns rates by contest and application."""
+    """Measure all of them, round by round. Returns rates by contest and application.
+
+    Another application that fails is left out from there on.
+    """
     if devices.driver is not None:
         selected = {name: one for name, one in selected.items() if one.is_plain}
     courses: dict[str, Course] = {}
@@ -324,10 +329,21 @@ def rates(
         courses[name] = Course(devices, contest, tables, folder / str(index))
     runs = [(name, app) for name, one in selected.items() for app in applications(one)]
     found: dict[str, dict[str, list[Rate]]] = {name: {} for name in selected}
+    failed: set[tuple[str, str]] = set()
     progress = Progress("next to DPDK's applications", rounds * len(runs))
     for _ in range(rounds):
         for name, app in runs:
             progress.step(f"{name}: {app}")
-            run = applications(selected[name])[app]
-            found[name].setdefault(app, []).append(run(courses[name]))
+            if (name, app) in failed:
+                continue
+            try:
+                rate = applications(selected[name])[app](courses[name])
+            except RuntimeError as error:
+                if app.startswith(ROUTER):
+                    raise
+                print(f"left out: {error}", file=sys.stderr)
+                failed.add((name, app))
+                found[name].pop(app, None)
+                continue
+            found[name].setdefault(app, []).append(rate)
     return found

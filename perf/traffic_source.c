@@ -181,10 +181,11 @@ static bool attach(uint16_t port)
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link;
 
+	// Not started; EAL may still be at its making, and it has no driver then.
+	if (rte_eth_link_get_nowait(port, &link) || link.link_status != RTE_ETH_LINK_UP)
+		return false;
 	if (rte_eth_dev_info_get(port, &info))
 		return false;
-	if (rte_eth_link_get_nowait(port, &link) || link.link_status != RTE_ETH_LINK_UP)
-		return false; // not started
 	for (uint16_t i = 0; i < RTE_MIN(info.nb_rx_queues, PORT_QUEUES_MAX); i++) {
 		struct state *state = &states[port * PORT_QUEUES_MAX + i];
 
