@@ -19,13 +19,13 @@ from typing import Any
 
 from twinroute.perf import compare, rivals, targets
 from twinroute.perf.contests import contests
+from twinroute.perf.load import linked_router
 from twinroute.perf.loop import LOOKUPS, PIPELINE, Lookups, program
 from twinroute.perf.processes import Rate
 from twinroute.perf.progress import Progress
 from twinroute.perf.samples import table
 from twinroute.perf.selection import ALL_24S, INTERNET, UNIFORM, Field, Tables, lookups, setups
 from twinroute.perf.tables import RouteTable
-from twinroute.sim import Bench
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = "steps"
@@ -123,13 +123,12 @@ def load(routes: RouteTable, rounds: int) -> list[float]:
     progress, found = Progress("routes loaded", rounds), []
     for _ in range(rounds):
         progress.step(f"{len(routes):,} routes")
-        bench = Bench()
-        router = bench.router(port={"p0": "10.0.0.1/24", "p1": "10.0.1.1/24"})
+        bench, router = linked_router()
         begun = time.process_time()
         router.routes_post(routes.prefixes, routes.bits, 0x0A000102)
         bench.settle()
         found.append(time.process_time() - begun)
-        assert router.table_info().pending == 0
+        assert router.lookup([int(routes.prefixes[-1])])[0].kind == "via"
     return found
 
 
@@ -201,8 +200,10 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--cases", default="", help="of DPDK's ports, alone: with this in its name")
     parser.add_argument("--plugin", type=Path, help="a DPDK driver for --device")
     parser.add_argument("--device", default=rivals.NET_NULL, help="both ports there: {} is 0, 1")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench" / "bench.json")
+    parser.add_argument("--out", type=Path, help="out/bench/bench.json, or cases.json by --cases")
     given = parser.parse_args(words)
+    name = "cases.json" if given.cases else "bench.json"
+    out: Path = given.out or ROOT / "out" / "bench" / name
     tables = Tables(given.rib, routes=given.routes)
     report: dict[str, Any] = {"machine": machine()}
     if not given.cases:
@@ -211,8 +212,8 @@ def main(words: list[str] | None = None) -> int:
         on_dpdk(given, tables, report)
     report["targets"] = targets.results(report)
     print(targets.results_table(report["targets"]))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(report, indent=1) + "\n")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(report, indent=1) + "\n")
     return 0
 
 

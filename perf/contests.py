@@ -33,7 +33,8 @@ class Contest:
     imix: bool = False
     verdict: bool = True  # the NIC tells whether the checksum is right
     units: int = 1
-    gateways: int = 1
+    ways: int = 2  # ports that the table's routes leave by in turn; of one, the second
+    gateways: int = 1  # of each route
     rules: int = 0  # of the packet filter; no packet meets one
     lpm: str = "dir24_8"
 
@@ -55,6 +56,7 @@ def contests(*, big: bool = False) -> dict[str, Contest]:
         SLASH24S + COMPACT: Contest(SLASH24S, UNIFORM, BURSTS, lpm="compact"),
         INTERNET: Contest(INTERNET, UNIFORM, BURSTS, l3fwd=("fib",)),
         INTERNET + COMPACT: Contest(INTERNET, UNIFORM, BURSTS, lpm="compact"),
+        f"{INTERNET}, one way": Contest(INTERNET, UNIFORM, l3fwd=("fib",), ways=1),
         f"{INTERNET}, Zipf": Contest(INTERNET, ZIPF),
         f"{INTERNET}, Zipf{COMPACT}": Contest(INTERNET, ZIPF, lpm="compact"),
         "IMIX": Contest(imix=True),

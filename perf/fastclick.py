@@ -37,7 +37,7 @@ def measure_fastclick(course: "Course", *, burst: int) -> Rate:
     lines = ["0.0.0.0/0 1"]
     if course.routes is not None:
         words = course.route_file.read_text().split()
-        lines += (f"{line} {i % 2}" for i, line in enumerate(words))
+        lines += (f"{line} {course.port_of(i)}" for i, line in enumerate(words))
     text = f"DPDKInfo(NB_MBUF {BUFFERS});\nroutes :: DirectIPLookup({', '.join(lines)});\n"
     text += "".join(PORT.format(port=port, burst=burst, station=port + 2) for port in (0, 1))
     path = course.folder / "router.click"

@@ -71,7 +71,8 @@ NEIGHBOR = '[[neighbor]]\nport = "p1"\naddress = "10.0.1.{}"\nmac = "02:00:00:00
 GATEWAYS = 4
 RULE = '[[filter]]\naction = "drop"\nsource = "10.9.9.{}"\n'
 BY_DEFAULT = '[[route]]\nto = "0.0.0.0/0"\nvia = "10.0.1.2"\n'
-FROM_FILE = '[[route_file]]\npath = "{}"\nvia = ["10.0.0.2", "10.0.1.2"]\n'
+FROM_FILE = '[[route_file]]\npath = "{}"\nvia = {}\n'
+VIA = ("10.0.0.2", "10.0.1.2")
 
 
 @dataclass(frozen=True)
@@ -176,13 +177,17 @@ class Course:
         self.routes.write(path)
         return path
 
+    def port_of(self, index: int) -> int:
+        """Return the port that a route leads to."""
+        return index % 2 if self.contest.ways == 2 else 1
+
     @cached_property
     def rules(self) -> Path:
         """The table, as l3fwd reads it; without one all leaves by the second port."""
         lines = ["R0.0.0.0/1 1", "R128.0.0.0/1 1"]
         if self.routes is not None:
             words = self.route_file.read_text().split()
-            lines += (f"R{line} {i % 2}" for i, line in enumerate(words))
+            lines += (f"R{line} {self.port_of(i)}" for i, line in enumerate(words))
         path = self.folder / "rules"
         path.write_text("\n".join(lines) + "\n")
         (self.folder / "rules6").write_text("Rfe80::/16 0\n")  # it wants some of IPv6
@@ -248,7 +253,7 @@ def router_config(course: Course, *, burst: int) -> Path:
     via = ", ".join(f'"10.0.1.{i + 2}"' for i in range(contest.gateways))
     text = f'[[route]]\nto = "0.0.0.0/0"\nvia = [{via}]\n'
     if course.routes is not None:
-        text += FROM_FILE.format(course.route_file)
+        text += FROM_FILE.format(course.route_file, list(VIA[-contest.ways :]))
     text += "".join(RULE.format(i) for i in range(contest.rules))
     text += f'[fast_path]\nburst = {burst}\nunits = {contest.units}\nlpm = "{contest.lpm}"'
     words = ", ".join(f'"{word}"' for word in [SIMD, *course.devices.options])

@@ -29,6 +29,7 @@ from twinroute.perf.rivals import (
     FROM_FILE,
     MACS,
     NET_NULL,
+    VIA,
     control_of,
     write_config,
 )
@@ -155,7 +156,7 @@ def test_start(
     routes = BY_DEFAULT
     if full:
         table.write(tmp_path / "routes.txt")
-        routes += FROM_FILE.format(tmp_path / "routes.txt")
+        routes += FROM_FILE.format(tmp_path / "routes.txt", list(VIA))
     devices = (f"net_af_packet0,iface={links[0]}", f"net_af_packet1,iface={links[1]}")
     config = write_config(tmp_path, devices, macs=True, routes=routes)
     first, ready, whole = [], [], []
@@ -184,7 +185,7 @@ def test_memory(table: RouteTable, tmp_path: Path, tell: Print, full: bool) -> N
     routes = BY_DEFAULT
     if full:
         table.write(tmp_path / "routes.txt")
-        routes += FROM_FILE.format(tmp_path / "routes.txt")
+        routes += FROM_FILE.format(tmp_path / "routes.txt", list(VIA))
     config = write_config(tmp_path, (NET_NULL.format(0), NET_NULL.format(1)), routes=routes)
     kinds: dict[str, list[float]] = {}
     for _ in range(MEMORY_ROUNDS):

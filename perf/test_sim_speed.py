@@ -10,6 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from twinroute.cli import main
+from twinroute.perf.load import linked_router
 from twinroute.perf.tables import RouteTable, make_table, read_table
 from twinroute.perf.traffic import udp_frames
 from twinroute.sim import Bench, Frames, Router, Station
@@ -135,8 +136,7 @@ def test_full_table_from_a_file(
     table.write(path)
 
     def setup() -> tuple[tuple[Bench, Router], dict[str, object]]:
-        bench = Bench()
-        return (bench, make_router(bench)), {}
+        return linked_router(), {}
 
     def run(bench: Bench, router: Router) -> None:
         assert router.routes_load(path, via=[GATEWAY]) == len(table)

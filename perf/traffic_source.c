@@ -4,11 +4,10 @@
 // forgets what it sends; a receive callback writes the headers of a UDP packet into each, to the
 // port's MAC address and to one address after the other of a set. It works with any application
 // that does not use the ports' receive callbacks in another way. Of other ports' frames it counts
-// how many there are. Of the environment, TWINROUTE_SOURCE names the file that struct source is read
-// from, and where the streams are counted for everybody to see (source.py). TWINROUTE_SOURCE_EXPIRED=N
-// gives a packet of N a TTL of 1, TWINROUTE_SOURCE_BYTES=N,N,... each frame one of these lengths in
-// turn, none above the device's own, and TWINROUTE_SOURCE_CHECKSUM=unknown has frames go without the
-// verdict on their checksum that NICs give.
+// how many there are. TWINROUTE_SOURCE in the environment names the file that struct source is
+// read from, and where the streams are counted for everybody to see (source.py). Further ones, of
+// begin() below: _EXPIRED=N gives a packet of N a TTL of 1; _BYTES=N,N,... each frame the next of
+// these lengths, up to the device's; _CHECKSUM=unknown no verdict on checksums, as of no NIC.
 #include <fcntl.h>
 #include <pthread.h>
 #include <rte_byteorder.h>
