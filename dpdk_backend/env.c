@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POOL_CACHE 256 // buffers that a unit keeps for itself
+#define POOL_SHARE 16 // part of all buffers that a unit keeps for itself, at most
 #define HUGE_BYTES ((size_t)2 << 20)
 #define DATA_BYTES_MIN 2048 // drivers count receive buffers in units of this or of 1,024
 
@@ -32,7 +32,8 @@ struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)
 	if (env->pool[index])
 		return env->pool[index];
 	snprintf(name, sizeof(name), "tr_%u_%u", number++, index);
-	env->pool[index] = rte_pktmbuf_pool_create(name, env->config.buffers, POOL_CACHE, 0,
+	env->pool[index] = rte_pktmbuf_pool_create(name, env->config.buffers,
+		RTE_MIN(env->config.buffers / POOL_SHARE, RTE_MEMPOOL_CACHE_MAX_SIZE), 0,
 		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node);
 	if (!env->pool[index])
 		tr_say(error, rte_errno, "no memory for %u packet buffers of %u bytes: %s",

@@ -119,6 +119,14 @@ static struct tr_form form_of(const struct tr_port_config *port)
 	return form;
 }
 
+// Addresses of lanes that have none do no harm.
+static void prefetch_routes(const struct tr_lpm *lpm, const struct tr_batch *batch, unsigned first)
+{
+	unsigned lanes = batch->lanes - first < 64 ? batch->lanes - first : 64;
+
+	tr_lpm_prefetch(lpm, &batch->destination[first], lanes);
+}
+
 void tr_validate(void *state, struct tr_batch *batch)
 {
 	struct tr_fast_unit *unit = state;
@@ -131,6 +139,8 @@ void tr_validate(void *state, struct tr_batch *batch)
 		if (batch->bytes_min >= ETHER_HEADER_BYTES + IPV4_HEADER_BYTES)
 			plain = vector->find_plain(batch, word * 64, &form, !batch->checksums_good);
 		batch->plain[word] = plain;
+		if (plain)
+			prefetch_routes(unit->fib->lpm, batch, word * 64);
 		for (uint64_t odd = batch->live[word] & ~plain; odd; odd &= odd - 1) {
 			unsigned lane = word * 64 + (unsigned)__builtin_ctzll(odd);
 			uint16_t verdict = check_frame(unit, batch, lane);

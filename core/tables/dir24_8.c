@@ -49,6 +49,8 @@ static struct tr_lpm *create(struct io_env *env, const struct tr_lpm_ops *ops)
 		return NULL;
 	}
 	table->read.entry24 = table->memory->entry24;
+	table->read.lpm.first = (const uint8_t *)table->memory->entry24;
+	table->read.lpm.first_shift = 7; // two bytes for 256 addresses
 	table->read.entry8 = table->memory->entry8[0];
 	return &table->read.lpm;
 }

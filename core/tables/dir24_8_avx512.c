@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Lookup in DIR-24-8 by AVX-512, sixteen addresses at a time. A gather reads four bytes where an
 // entry has two: behind the last one are the writer's tables. What one gather waits for, those of
-// the next sixteen do not; more than the processor looks ahead by itself are prefetched.
+// the next sixteen do not, so nothing is prefetched here.
 #include "tables/dir24_8.h"
 #include <immintrin.h>
 
 #define LANES 16u
-#define GATHERED_AHEAD 32u // addresses whose gathers a processor begins before the first has ended
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define INLINE AVX512 static inline __attribute__((always_inline))
 
@@ -56,8 +55,6 @@ AVX512 void tr_dir24_8_lookup_avx512(const struct tr_lpm *lpm, const uint32_t *a
 	uint32_t whole = n / LANES * LANES;
 	__mmask16 rest = first_lanes(n - whole);
 
-	for (uint32_t i = GATHERED_AHEAD; i < n; i++)
-		__builtin_prefetch(&table->entry24[addresses[i] >> 8]);
 	for (uint32_t i = 0; i < whole; i += LANES)
 		seen = _mm512_or_si512(seen,
 			look_up_24(table->entry24, 0xffff, addresses + i, hops + i));

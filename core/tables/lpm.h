@@ -41,7 +41,24 @@ struct tr_lpm_ops {
 // First member of every structure.
 struct tr_lpm {
 	const struct tr_lpm_ops *ops;
+	// What a lookup reads first is around first[address >> first_shift]. NULL: a structure so
+	// small that its own prefetches do.
+	const uint8_t *first;
+	uint32_t first_shift;
 };
+
+// For who knows addresses well before the lookup: the memory has that time to answer.
+static inline void tr_lpm_prefetch(const struct tr_lpm *lpm, const uint32_t *addresses, uint32_t n)
+{
+	const uint8_t *first = lpm->first;
+	uint32_t shift = lpm->first_shift;
+
+	if (!first)
+		return;
+#pragma GCC unroll 8
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(first + (addresses[i] >> shift));
+}
 
 // The structures. A table of the first kind of each has the operations of the fastest other kind
 // that the processor can do; ENOTSUP: it cannot do that one.
