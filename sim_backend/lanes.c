@@ -64,14 +64,15 @@ static int pack(const struct tr_vector_ops *ops, const struct tr_batch *batch,
 
 	if (!packed)
 		return -ENOMEM;
-	ops->pack(batch, packed);
+	for (uint32_t word = 0; word * 64 < batch->lanes; word++)
+		lanes->matched[word] = ops->match(batch, word * 64, lanes->match_port);
+	ops->pack(batch, batch->live, packed);
 	for (uint32_t i = 0; i < packed->lanes; i++) {
 		while (lane < batch->lanes && batch->pkt[lane] != packed->pkt[i])
 			lane++;
 		lanes->packed_lane[i] = lane;
 	}
 	lanes->packed = packed->lanes;
-	memcpy(lanes->packed_egress, packed->egress, sizeof(lanes->packed_egress));
 	memcpy(lanes->packed_bytes, packed->bytes, sizeof(lanes->packed_bytes));
 	free(packed);
 	return 0;

@@ -244,15 +244,16 @@ struct tr_sim_lanes {
 	uint16_t hop_verdict[TR_SIM_HOPS];
 	uint32_t mark[TR_SIM_MARKS]; // prefixes whose addresses are suspects
 	uint8_t mark_bits[TR_SIM_MARKS];
+	uint16_t match_port;
 	uint64_t plain[TR_SIM_WORDS]; // from here on: written
 	uint64_t suspect[TR_SIM_WORDS];
 	uint64_t forwarded[TR_SIM_WORDS];
 	uint32_t source[TR_SIM_LANES];
 	uint32_t destination[TR_SIM_LANES];
 	uint16_t egress[TR_SIM_LANES];
-	uint32_t packed; // lanes, and of each its number, its egress and its length
+	uint64_t matched[TR_SIM_WORDS];
+	uint32_t packed; // lanes, and of each its number and its length
 	uint32_t packed_lane[TR_SIM_LANES];
-	uint16_t packed_egress[TR_SIM_LANES];
 	uint16_t packed_bytes[TR_SIM_LANES];
 };
 // 0; -ENOTSUP: not on this processor; -ENOMEM.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Last on the packet's way through the fast path: every lane that is still live goes to the
 // distributor queue of its egress port. A port that sends redirects (RFC 1812 5.2.7.2) has those
-// copied that leave by it again; the others are compared with no port.
+// copied that leave by it again.
 #include "fast_path/fast_unit.h"
 #include "queues/count.h"
 
@@ -29,41 +29,44 @@ static void copy_returning(struct tr_fast_unit *unit, const struct tr_batch *bat
 	}
 }
 
-// Where the run of lanes ends that leave by the port of lane `first`: four at a time as long as
-// that goes.
-static unsigned end_of_run(const uint16_t *egress, unsigned first, unsigned n)
+// Whether all lanes, live or not, have the same way out.
+static bool have_one_egress(const uint16_t *egress, unsigned n)
 {
-	uint64_t same = egress[first] * 0x0001000100010001u;
-	uint64_t next;
-	unsigned end = first + 1;
+	uint16_t differs = 0;
 
-	for (; end + 4 <= n; end += 4) {
-		memcpy(&next, &egress[end], sizeof(next));
-		if (next != same)
-			break;
-	}
-	while (end < n && egress[end] == egress[first])
-		end++;
-	return end;
+	for (unsigned lane = 0; lane < n; lane++)
+		differs |= egress[lane] ^ egress[0];
+	return differs == 0;
 }
 
-// Lanes one behind the other that have the same way out go together.
-static void send_runs(struct tr_distributor *distributor, struct pkt *const *pkt,
-	const uint16_t *egress, const uint16_t *bytes, unsigned n)
+// Sends the lanes that are left and leave by a port, from the mask word `word` on.
+static void send_port(struct tr_fast_unit *unit, const struct tr_batch *batch, unsigned word,
+	uint16_t port, uint64_t *left)
 {
-	for (unsigned first = 0, end; first < n; first = end) {
-		end = end_of_run(egress, first, n);
-		tr_distributor_send(distributor, egress[first], pkt + first, bytes + first,
-			end - first);
-	}
-}
-
-static void send_live(struct tr_fast_unit *unit, const struct tr_batch *batch)
-{
+	const struct tr_vector_ops *vector = tr_vector_of(unit, batch);
+	uint64_t taken[TR_LIVE_WORDS] = {0};
 	struct tr_packed packed;
 
-	tr_vector_of(unit, batch)->pack(batch, &packed);
-	send_runs(&unit->distributor, packed.pkt, packed.egress, packed.bytes, packed.lanes);
+	for (; word * 64 < batch->lanes; word++) {
+		taken[word] = left[word] & vector->match(batch, word * 64, port);
+		left[word] &= ~taken[word];
+	}
+	vector->pack(batch, taken, &packed);
+	tr_distributor_send(&unit->distributor, port, packed.pkt, packed.bytes, packed.lanes);
+}
+
+// All lanes with the same way out go together, each port's in their order.
+static void send_live(struct tr_fast_unit *unit, const struct tr_batch *batch)
+{
+	uint64_t left[TR_LIVE_WORDS];
+
+	memcpy(left, batch->live, sizeof(left));
+	for (unsigned word = 0; word * 64 < batch->lanes; word++) {
+		while (left[word]) {
+			unsigned lane = word * 64 + (unsigned)__builtin_ctzll(left[word]);
+			send_port(unit, batch, word, batch->egress[lane], left);
+		}
+	}
 }
 
 void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch)
@@ -78,8 +81,9 @@ void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch)
 			io_trace(unit->core, batch->pkt[lane], TR_STEP_TRANSMIT, TR_VERDICT_LIVE);
 	}
 	copy_returning(unit, batch);
-	if (live == batch->lanes)
-		send_runs(&unit->distributor, batch->pkt, batch->egress, batch->bytes, live);
+	if (live == batch->lanes && have_one_egress(batch->egress, live))
+		tr_distributor_send(&unit->distributor, batch->egress[0], batch->pkt, batch->bytes,
+			live);
 	else
 		send_live(unit, batch);
 	tr_count(&unit->counters.forwarded, live);

@@ -12,11 +12,10 @@ struct tr_form {
 	uint64_t head;        // EtherType, version and header length, in the first 3 of 8 bytes
 };
 
-// The live lanes of a batch, one behind the other; behind them there may be anything.
+// Some lanes of a batch, one behind the other; behind them there may be anything.
 struct tr_packed {
 	unsigned lanes;
 	struct pkt *pkt[TR_BATCH_MAX + 8];
-	uint16_t egress[TR_BATCH_MAX + 8];
 	uint16_t bytes[TR_BATCH_MAX + 8];
 };
 
@@ -35,7 +34,10 @@ struct tr_vector_ops {
 	// known neighbour as next hop, a TTL above 1, and are short enough for the link: MAC
 	// addresses, TTL, checksum, egress. Returns which; others are as before, but for egress.
 	uint64_t (*forward)(struct tr_batch *batch, unsigned first, const struct tr_next_hop *hops);
-	void (*pack)(const struct tr_batch *batch, struct tr_packed *packed);
+	// Which of up to 64 lanes from `first` on (a multiple of 64) leave by a port.
+	uint64_t (*match)(const struct tr_batch *batch, unsigned first, uint16_t port);
+	// Packs the lanes that a mask of TR_LIVE_WORDS words names.
+	void (*pack)(const struct tr_batch *batch, const uint64_t *mask, struct tr_packed *packed);
 };
 
 extern const struct tr_vector_ops tr_vector_scalar;

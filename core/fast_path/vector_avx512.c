@@ -231,27 +231,34 @@ AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	return done;
 }
 
-// Eight lanes of 2 bytes.
-AVX512 static inline void pack_words(uint16_t *to, __mmask8 live, const uint16_t *from)
+AVX512 static uint64_t match(const struct tr_batch *batch, unsigned first, uint16_t port)
 {
-	__m512i words = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)from));
+	__m512i ports = _mm512_set1_epi16((short)port);
+	__m512i low = _mm512_loadu_si512(&batch->egress[first]);
+	__m512i high = _mm512_loadu_si512(&batch->egress[first + 32]);
+	uint64_t found = _mm512_cmpeq_epi16_mask(low, ports) |
+		(uint64_t)_mm512_cmpeq_epi16_mask(high, ports) << 32;
+	unsigned n = batch->lanes - first;
 
-	words = _mm512_maskz_compress_epi64(live, words);
-	_mm_storeu_si128((__m128i *)to, _mm512_cvtepi64_epi16(words));
+	return n < 64 ? found & ((1ULL << n) - 1) : found;
 }
 
-AVX512 static void pack(const struct tr_batch *batch, struct tr_packed *packed)
+AVX512 static void pack(const struct tr_batch *batch, const uint64_t *mask,
+	struct tr_packed *packed)
 {
 	unsigned n = 0;
 
 	for (unsigned lane = 0; lane < batch->lanes; lane += 8) {
-		__mmask8 live = (__mmask8)(batch->live[lane / 64] >> (lane % 64));
+		__mmask8 lanes = (__mmask8)(mask[lane / 64] >> (lane % 64));
 		__m512i pkts = _mm512_loadu_si512(&batch->pkt[lane]);
+		__m512i bytes = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)&batch
+				->bytes[lane]));
 
-		_mm512_storeu_si512(&packed->pkt[n], _mm512_maskz_compress_epi64(live, pkts));
-		pack_words(&packed->egress[n], live, &batch->egress[lane]);
-		pack_words(&packed->bytes[n], live, &batch->bytes[lane]);
-		n += (unsigned)_mm_popcnt_u32(live);
+		pkts = _mm512_maskz_compress_epi64(lanes, pkts);
+		bytes = _mm512_maskz_compress_epi64(lanes, bytes);
+		_mm512_storeu_si512(&packed->pkt[n], pkts);
+		_mm_storeu_si128((__m128i *)&packed->bytes[n], _mm512_cvtepi64_epi16(bytes));
+		n += (unsigned)_mm_popcnt_u32(lanes);
 	}
 	packed->lanes = n;
 }
@@ -261,5 +268,6 @@ const struct tr_vector_ops tr_vector_avx512 = {
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,
+	.match = match,
 	.pack = pack,
 };

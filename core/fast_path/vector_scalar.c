@@ -87,14 +87,26 @@ static uint64_t forward(struct tr_batch *batch, unsigned first, const struct tr_
 	return done;
 }
 
-static void pack(const struct tr_batch *batch, struct tr_packed *packed)
+static uint64_t match(const struct tr_batch *batch, unsigned first, uint16_t port)
+{
+	unsigned n = batch->lanes - first < 64 ? batch->lanes - first : 64;
+	uint64_t found = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		found |= (uint64_t)(batch->egress[first + i] == port) << i;
+	return found;
+}
+
+static void pack(const struct tr_batch *batch, const uint64_t *mask, struct tr_packed *packed)
 {
 	unsigned n = 0;
 
-	TR_FOR_EACH_LIVE (lane, batch) {
-		packed->pkt[n] = batch->pkt[lane];
-		packed->egress[n] = batch->egress[lane];
-		packed->bytes[n++] = batch->bytes[lane];
+	for (unsigned first = 0; first < batch->lanes; first += 64) {
+		for (uint64_t left = mask[first / 64]; left; left &= left - 1) {
+			unsigned lane = first + (unsigned)__builtin_ctzll(left);
+			packed->pkt[n] = batch->pkt[lane];
+			packed->bytes[n++] = batch->bytes[lane];
+		}
 	}
 	packed->lanes = n;
 }
@@ -104,5 +116,6 @@ const struct tr_vector_ops tr_vector_scalar = {
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,
+	.match = match,
 	.pack = pack,
 };

@@ -119,20 +119,22 @@ def run(
     given.hop_port = [hop.port for hop in hops]
     given.hop_mtu = [hop.mtu for hop in hops]
     given.hop_verdict = [hop.verdict for hop in hops]
+    given.match_port = hops[0].port
     given.marks = len(MARKS)
     given.mark[0 : len(MARKS)] = [prefix for prefix, _ in MARKS]
     given.mark_bits[0 : len(MARKS)] = [bits for _, bits in MARKS]
     assert lib.tr_sim_lanes_run(variant.encode(), given) == 0
     said: dict[str, Any] = {
         name: sum(word << i * 64 for i, word in enumerate(getattr(given, name)))
-        for name in ("plain", "suspect", "forwarded")
+        for name in ("plain", "suspect", "forwarded", "matched")
     }
     said["source"] = list(given.source[0 : len(lanes)])
     said["destination"] = list(given.destination[0 : len(lanes)])
     gone = [i for i in range(len(lanes)) if said["forwarded"] >> i & 1]
     said["egress"] = {i: given.egress[i] for i in gone}
+    way_out = list(given.egress[0 : len(lanes)])
+    assert said["matched"] == bits([port == hops[0].port for port in way_out])
     said["packed"] = list(given.packed_lane[0 : given.packed])
-    assert list(given.packed_egress[0 : given.packed]) == [given.egress[i] for i in said["packed"]]
     assert list(given.packed_bytes[0 : given.packed]) == [given.bytes[i] for i in said["packed"]]
     said["frames"] = [bytes(ffi.buffer(frame))[:-1] for frame in frames]
     for frame, lane in zip(frames, lanes, strict=True):
