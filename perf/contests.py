@@ -15,7 +15,7 @@ from twinroute.perf.selection import (
 )
 
 ALL_BURSTS = (16, 32, 64, 128, 256, 512)
-BURSTS = (64, 256)
+BURSTS = (64, 128, 256)
 ONE_DESTINATION, RANDOM_24, COMPLEX_10 = "one destination", "random 24 bits", "10 % complex"
 SOFTWARE, TWO_UNITS = "checksum by software", "two units"
 COMPACT = ", compact"
