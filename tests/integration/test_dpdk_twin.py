@@ -86,9 +86,10 @@ def test_host_stack_pings_by_the_port(bed: RingBed, engine):
     port.inject(p.ether(w.M1, mac, answer))
     out, _ = ping.communicate(timeout=20)
     assert " 0% packet loss" in out
+    # The answer is counted after it has been given.
+    wait_for(lambda: engine.counters().sent_twin[w.P1] == 2, "the answer in the counters")
     counters = engine.counters()
     assert counters.received_twin[w.P1] == 2
-    assert counters.sent_twin[w.P1] == 2
     assert counters.came == counters.left
 
 
