@@ -33,7 +33,7 @@ def buffers_of(config: Config) -> int:
     descriptors = sum(
         port.rx_descriptors + port.tx_descriptors for port in config.dpdk.port.values()
     )
-    inside = config.fast_path.burst + 512 + ports * config.fast_path.tx_buffer  # 512: cached
+    inside = config.fast_path.burst + 768 + ports * config.fast_path.tx_buffer  # 768: cached
     slow = config.slow_path
     waiting = slow.punt_ring * units + 64 * slow.neighbor_pending + slow.reassembly_fragments
     return int(descriptors * units + inside * units + waiting + 1024)

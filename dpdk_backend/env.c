@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POOL_SHARE 16 // part of all buffers that a unit keeps for itself, at most
+#define POOL_SHARE 16 // a unit keeps one of so many buffers for itself, or one and a half
 #define HUGE_BYTES ((size_t)2 << 20)
 #define DATA_BYTES_MIN 2048 // drivers count receive buffers in units of this or of 1,024
 

@@ -22,7 +22,7 @@ struct tr_lpm_ops {
 	// the caller, who has the RIB: cover_bits 0 and TR_HOP_DEFAULT where there is none.
 	void (*clear)(struct tr_lpm *lpm, uint32_t prefix, uint8_t bits, uint8_t cover_bits,
 		uint16_t cover_hop);
-	// Host-order addresses to next-hop indices; prefetches across the whole run.
+	// Host-order addresses to next-hop indices, with many reads on their way at a time.
 	void (*lookup)(const struct tr_lpm *lpm, const uint32_t *addresses, uint16_t *hops,
 		uint32_t n);
 	// The same for a single address.
