@@ -18,11 +18,12 @@ struct io_port;
 struct io_pool; // packet buffers
 struct io_ring; // bounded single-producer single-consumer ring of pointers
 
-// The NIC's verdict on the IPv4 header checksum.
+// The NIC's verdict on the IPv4 header checksum: any other number is no verdict. The bits are those
+// of DPDK's flags, so that nothing has to be translated.
 enum pkt_checksum {
-	PKT_CHECKSUM_UNKNOWN,
-	PKT_CHECKSUM_GOOD,
-	PKT_CHECKSUM_BAD,
+	PKT_CHECKSUM_UNKNOWN = 0,
+	PKT_CHECKSUM_BAD = 1 << 4,
+	PKT_CHECKSUM_GOOD = 1 << 7,
 };
 
 // --- packets -------------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ static inline uint32_t pkt_bytes(const struct pkt *pkt); // length of the frame
 static inline uint16_t pkt_port(const struct pkt *pkt);  // ingress port, TR_NO_PORT: made here
 static inline void pkt_set_port(struct pkt *pkt, uint16_t port);
 static inline uint8_t pkt_checksum(const struct pkt *pkt); // enum pkt_checksum
-static inline bool pkt_is_whole(const struct pkt *pkt);    // false: see io_rx_whole()
+static inline unsigned pkt_pieces(const struct pkt *pkt);  // more than 1: see io_rx_whole()
 // The punt reason travels with the packet through the ring to the slow path.
 static inline uint8_t pkt_punt(const struct pkt *pkt);
 static inline void pkt_set_punt(struct pkt *pkt, uint8_t reason);
@@ -56,8 +57,8 @@ static inline void pkt_inherit(struct pkt *child, const struct pkt *parent);
 // its rx gives frames to be sent by the port, its tx delivers frames that came in by the port.
 static inline unsigned io_rx_burst(struct io_core *core, struct io_port *port, uint16_t queue,
 	struct pkt **pkts, unsigned n);
-// To be called if any of the n packets received is not whole: a frame in several buffers. Puts such
-// frames into one, or frees them where they do not fit; returns how many are left.
+// To be called if any of the n packets received is a frame in several buffers. Puts such frames
+// into one, or frees them where they do not fit; returns how many are left.
 static inline unsigned io_rx_whole(struct io_port *port, struct pkt **pkts, unsigned n);
 static inline unsigned io_tx_burst(struct io_core *core, struct io_port *port, uint16_t queue,
 	struct pkt **pkts, unsigned n);

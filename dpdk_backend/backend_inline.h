@@ -99,18 +99,15 @@ static inline void pkt_set_port(struct pkt *pkt, uint16_t port)
 
 static inline uint8_t pkt_checksum(const struct pkt *pkt)
 {
-	uint64_t verdict = pkt_mbuf(pkt)->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-
-	uint8_t good = verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	uint8_t bad = verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD;
-
-	static_assert(PKT_CHECKSUM_UNKNOWN == 0, "neither of them");
-	return good * PKT_CHECKSUM_GOOD | bad * PKT_CHECKSUM_BAD; // no branch
+	static_assert(PKT_CHECKSUM_GOOD == RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+			PKT_CHECKSUM_BAD == RTE_MBUF_F_RX_IP_CKSUM_BAD,
+		"the flags as they are");
+	return (uint8_t)(pkt_mbuf(pkt)->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK);
 }
 
-static inline bool pkt_is_whole(const struct pkt *pkt)
+static inline unsigned pkt_pieces(const struct pkt *pkt)
 {
-	return pkt_mbuf(pkt)->nb_segs == 1;
+	return pkt_mbuf(pkt)->nb_segs;
 }
 
 static inline void pkt_prefetch(const struct pkt *pkt)

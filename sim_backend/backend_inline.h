@@ -118,10 +118,10 @@ static inline uint8_t pkt_checksum(const struct pkt *pkt)
 	return pkt->checksum;
 }
 
-static inline bool pkt_is_whole(const struct pkt *pkt)
+static inline unsigned pkt_pieces(const struct pkt *pkt)
 {
 	(void)pkt;
-	return true;
+	return 1;
 }
 
 static inline void pkt_prefetch(const struct pkt *pkt)

@@ -46,6 +46,9 @@ static void run(const struct tr_vector_ops *ops, struct tr_batch *batch, struct 
 {
 	struct tr_form form = {lanes->form_destination, lanes->form_head};
 
+	lanes->bytes_sum = ops->sum_up(batch);
+	lanes->bytes_min = batch->bytes_min;
+	lanes->checksums_good = batch->checksums_good;
 	for (uint32_t first = 0; first < batch->lanes; first += 64) {
 		uint32_t n = batch->lanes - first < 64 ? batch->lanes - first : 64;
 		uint32_t word = first / 64;

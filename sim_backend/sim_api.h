@@ -245,7 +245,10 @@ struct tr_sim_lanes {
 	uint32_t mark[TR_SIM_MARKS]; // prefixes whose addresses are suspects
 	uint8_t mark_bits[TR_SIM_MARKS];
 	uint16_t match_port;
-	uint64_t plain[TR_SIM_WORDS]; // from here on: written
+	uint64_t bytes_sum; // from here on: written
+	uint16_t bytes_min;
+	bool checksums_good;
+	uint64_t plain[TR_SIM_WORDS];
 	uint64_t suspect[TR_SIM_WORDS];
 	uint64_t forwarded[TR_SIM_WORDS];
 	uint32_t source[TR_SIM_LANES];

@@ -15,53 +15,38 @@ static void all_live(struct tr_batch *batch, unsigned n)
 	}
 }
 
-// What a burst is as a whole.
-struct burst {
-	uint64_t bytes;
-	uint16_t bytes_min;
-	bool checksums_good;
-	bool is_whole;
-};
-
-// Unrolled: a loop of few rounds ends where the processor expects it to.
-static struct burst read_packets(struct io_core *core, struct tr_batch *batch, unsigned n)
+// False if any packet is in several pieces. Unrolled: a loop of few rounds ends where the processor
+// expects it to.
+static bool read_packets(struct io_core *core, struct tr_batch *batch, unsigned n)
 {
-	struct burst burst = {.bytes_min = UINT16_MAX, .checksums_good = true, .is_whole = true};
+	unsigned pieces = 0;
 
 #pragma GCC unroll 8
 	for (unsigned lane = 0; lane < n; lane++) {
 		const struct pkt *pkt = batch->pkt[lane];
-		uint16_t bytes = (uint16_t)pkt_bytes(pkt);
 
 		batch->frame[lane] = pkt_data(pkt);
 		__builtin_prefetch(batch->frame[lane]);
-		batch->bytes[lane] = bytes;
+		batch->bytes[lane] = (uint16_t)pkt_bytes(pkt);
 		batch->checksum[lane] = pkt_checksum(pkt);
-		burst.bytes += bytes;
-		burst.bytes_min = bytes < burst.bytes_min ? bytes : burst.bytes_min;
-		burst.checksums_good &= batch->checksum[lane] == PKT_CHECKSUM_GOOD;
-		burst.is_whole &= pkt_is_whole(pkt);
+		pieces |= pkt_pieces(pkt);
 		io_cost_touch(core, batch->frame[lane], 64);
 	}
-	return burst;
+	return pieces == 1;
 }
 
 void tr_receive(struct tr_fast_unit *unit, struct tr_batch *batch, uint16_t port, unsigned n)
 {
-	struct burst burst = read_packets(unit->core, batch, n);
-
-	if (!burst.is_whole) {
+	if (!read_packets(unit->core, batch, n)) {
 		n = io_rx_whole(unit->port[port].io, batch->pkt, n);
-		burst = read_packets(unit->core, batch, n);
+		read_packets(unit->core, batch, n);
 	}
 	batch->lanes = n;
 	batch->port = port;
-	batch->bytes_min = burst.bytes_min;
-	batch->checksums_good = burst.checksums_good;
 	all_live(batch, n);
 	memset(batch->verdict, TR_VERDICT_LIVE, n * sizeof(batch->verdict[0]));
 	tr_count(&unit->counters.received[port], n);
-	tr_count(&unit->counters.received_bytes[port], burst.bytes);
+	tr_count(&unit->counters.received_bytes[port], unit->vector->sum_up(batch));
 	tr_count(&unit->counters.bursts, 1);
 }
 

@@ -10,7 +10,7 @@
 
 static bool checksum_wrong(const struct ipv4_header *ip, uint32_t header_bytes, uint8_t nic)
 {
-	if (nic != PKT_CHECKSUM_UNKNOWN)
+	if (nic == PKT_CHECKSUM_GOOD || nic == PKT_CHECKSUM_BAD)
 		return nic == PKT_CHECKSUM_BAD;
 	if (header_bytes == IPV4_HEADER_BYTES)
 		return checksum_sum_header20(ip) != 0xffff;

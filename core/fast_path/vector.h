@@ -21,6 +21,8 @@ struct tr_packed {
 
 struct tr_vector_ops {
 	const char *name;
+	// Sets the shortest length and whether all checksums are good; returns the sum of lengths.
+	uint64_t (*sum_up)(struct tr_batch *batch);
 	// Which of up to 64 lanes from `first` on (a multiple of 64), each with room for an IPv4
 	// header, are plain: of that form, from a source that is not 0, as long as the link says.
 	// `sum`: the checksum too, where the NIC has not said that it is right. Sets source and

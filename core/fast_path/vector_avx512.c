@@ -25,6 +25,35 @@ AVX512 static inline __m512i gather(__mmask8 lanes, __m512i frames, uintptr_t at
 		1);
 }
 
+// The first n of 32 lanes.
+AVX512 static inline __mmask32 first_lanes(unsigned n)
+{
+	return n < 32 ? (1u << n) - 1 : ~0u;
+}
+
+AVX512 static uint64_t sum_up(struct tr_batch *batch)
+{
+	const __m512i halves = _mm512_set1_epi32(0xffff);
+	__m512i sum = _mm512_setzero_si512(), least = _mm512_set1_epi16(-1);
+	__mmask32 odd = 0;
+
+	for (unsigned lane = 0; lane < batch->lanes; lane += 32) {
+		__mmask32 lanes = first_lanes(batch->lanes - lane);
+		__m512i bytes = _mm512_maskz_loadu_epi16(lanes, &batch->bytes[lane]);
+		__m256i said = _mm256_loadu_si256((const __m256i *)&batch->checksum[lane]);
+
+		sum = _mm512_add_epi32(sum, _mm512_and_si512(bytes, halves));
+		sum = _mm512_add_epi32(sum, _mm512_srli_epi32(bytes, 16));
+		least = _mm512_mask_min_epu16(least, lanes, least, bytes);
+		odd |= _mm256_mask_cmpneq_epu8_mask(lanes, said,
+			_mm256_set1_epi8((char)PKT_CHECKSUM_GOOD));
+	}
+	least = _mm512_min_epu16(least, _mm512_srli_epi32(least, 16));
+	batch->bytes_min = (uint16_t)_mm512_reduce_min_epu32(_mm512_and_si512(least, halves));
+	batch->checksums_good = odd == 0;
+	return (uint32_t)_mm512_reduce_add_epi32(sum);
+}
+
 // Total length in the place that it has in the word from TYPE_AT on, in wire order.
 AVX512 static inline __m512i length_word(const uint16_t *bytes)
 {
@@ -66,11 +95,11 @@ AVX512 static inline __mmask8 checksums_right(const uint8_t *nic, __m512i frames
 	__m512i type, __m512i addresses)
 {
 	__m128i said = _mm_loadl_epi64((const __m128i *)nic);
-	__mmask16 good = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_GOOD));
-	__mmask16 unknown = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_UNKNOWN));
+	__mmask16 good = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8((char)PKT_CHECKSUM_GOOD));
+	__mmask16 bad = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_BAD));
 	__m512i middle = gather(lanes, frames, MIDDLE_AT);
 
-	return (__mmask8)(good | (unknown & right_sums(type, middle, addresses)));
+	return (__mmask8)(good | (~bad & right_sums(type, middle, addresses)));
 }
 
 // Stores the addresses of eight lanes; tells which have a source.
@@ -138,20 +167,45 @@ AVX512 static inline __m512i gather_bits(const uint64_t *bitmap, __m512i index)
 	return _mm512_srlv_epi32(word, _mm512_and_si512(index, _mm512_set1_epi32(31)));
 }
 
+AVX512 static inline __mmask16 find_suspects_16(const struct tr_suspects *suspects, __m512i address,
+	__m512i hash)
+{
+	__m512i block = gather_bits(suspects->block, _mm512_srli_epi32(address, 16));
+	__m512i host = gather_bits(suspects->host, _mm512_srli_epi32(hash, TR_SUSPECT_HASH_SHIFT));
+
+	return _mm512_test_epi32_mask(_mm512_or_si512(block, host), _mm512_set1_epi32(1));
+}
+
+// The bits of a bitmap of 1024, in two registers, that the first 10 bits of 16 indices name.
+AVX512 static inline __m512i select_bits(__m512i low, __m512i high, __m512i index)
+{
+	__m512i word = _mm512_permutex2var_epi32(low, _mm512_srli_epi32(index, 27), high);
+	__m512i bit = _mm512_srli_epi32(index, 22);
+
+	return _mm512_srlv_epi32(word, _mm512_and_si512(bit, _mm512_set1_epi32(31)));
+}
+
+// The coarse bitmaps first, which few lanes have marks in: for them, memory is asked.
 AVX512 static uint64_t find_suspects(const struct tr_suspects *suspects, const uint32_t *source,
 	unsigned n)
 {
-	const __m512i one = _mm512_set1_epi32(1);
+	const __m512i octets =
+		_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)suspects->octet));
+	const __m512i low = _mm512_loadu_si512(suspects->group);
+	const __m512i high = _mm512_loadu_si512(suspects->group + 16);
 	uint64_t found = 0;
 
 	for (unsigned i = 0; i < n; i += 16) {
 		__m512i address = _mm512_loadu_si512(source + i);
-		__m512i block = _mm512_srli_epi32(address, 16);
-		__m512i host = _mm512_mullo_epi32(address, _mm512_set1_epi32((int)TR_SUSPECT_HASH));
-		__m512i marks = _mm512_or_si512(gather_bits(suspects->block, block),
-			gather_bits(suspects->host,
-				_mm512_srli_epi32(host, TR_SUSPECT_HASH_SHIFT)));
-		found |= (uint64_t)_mm512_test_epi32_mask(marks, one) << i;
+		__m512i hash = _mm512_mullo_epi32(address, _mm512_set1_epi32((int)TR_SUSPECT_HASH));
+		__m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(address, 29), octets);
+		__m512i bit =
+			_mm512_and_si512(_mm512_srli_epi32(address, 24), _mm512_set1_epi32(31));
+		__m512i marks =
+			_mm512_or_si512(_mm512_srlv_epi32(word, bit), select_bits(low, high, hash));
+
+		if (_mm512_test_epi32_mask(marks, _mm512_set1_epi32(1)))
+			found |= (uint64_t)find_suspects_16(suspects, address, hash) << i;
 	}
 	return n < 64 ? found & ((1ULL << n) - 1) : found;
 }
@@ -196,9 +250,13 @@ AVX512 static inline __mmask8 can_forward_8(struct tr_batch *batch, unsigned lan
 }
 
 // A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
-AVX512 static inline void rewrite(uint8_t *frame, const struct tr_next_hop *hop)
+AVX512 static inline __m128i load_macs(const struct tr_next_hop *hop)
 {
-	__m128i macs = _mm_load_si128((const __m128i *)hop->macs);
+	return _mm_load_si128((const __m128i *)hop->macs);
+}
+
+AVX512 static inline void rewrite(uint8_t *frame, __m128i macs)
+{
 	__m128i rest = _mm_loadu_si128((const __m128i *)frame);
 
 	_mm_storeu_si128((__m128i *)frame, _mm_blend_epi32(macs, rest, 1 << 3));
@@ -208,7 +266,50 @@ AVX512 static inline void rewrite(uint8_t *frame, const struct tr_next_hop *hop)
 AVX512 static inline void rewrite_lane(const struct tr_batch *batch, unsigned lane,
 	const struct tr_next_hop *hops)
 {
-	rewrite(batch->frame[lane], &hops[batch->hop[lane]]);
+	rewrite(batch->frame[lane], load_macs(&hops[batch->hop[lane]]));
+}
+
+// Whether 64 lanes have the same next hop.
+AVX512 static inline bool go_together(const uint16_t *hop)
+{
+	__m512i first = _mm512_set1_epi16((short)hop[0]);
+	__m512i low = _mm512_xor_si512(_mm512_loadu_si512(hop), first);
+	__m512i high = _mm512_xor_si512(_mm512_loadu_si512(hop + 32), first);
+
+	return _mm512_test_epi64_mask(_mm512_or_si512(low, high), _mm512_or_si512(low, high)) == 0;
+}
+
+// Whether all of 64 lanes can be forwarded to a next hop.
+AVX512 static inline bool can_forward_64(const struct tr_batch *batch, unsigned first,
+	const struct tr_next_hop *hop)
+{
+	const __m512i ttl = _mm512_set1_epi64(0xffLL << 32), one = _mm512_set1_epi64(1LL << 32);
+	uint32_t most = hop->mtu + (uint32_t)ETHER_HEADER_BYTES;
+	__m512i limit = _mm512_set1_epi16((short)(most < UINT16_MAX ? most : UINT16_MAX));
+	__m512i low = _mm512_loadu_si512(&batch->bytes[first]);
+	__m512i high = _mm512_loadu_si512(&batch->bytes[first + 32]);
+	__mmask8 can = 0xff;
+
+	for (unsigned i = 0; i < 64; i += 8) {
+		__m512i frames = _mm512_loadu_si512(&batch->frame[first + i]);
+		__m512i middle = gather(0xff, frames, MIDDLE_AT);
+
+		can &= _mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
+	}
+	return hop->verdict == TR_VERDICT_LIVE && can == 0xff &&
+		_mm512_cmple_epu16_mask(_mm512_max_epu16(low, high), limit) == ~0u;
+}
+
+AVX512 static void forward_64(struct tr_batch *batch, unsigned first, const struct tr_next_hop *hop)
+{
+	__m512i egress = _mm512_set1_epi16((short)hop->port);
+	__m128i macs = load_macs(hop);
+
+	_mm512_storeu_si512(&batch->egress[first], egress);
+	_mm512_storeu_si512(&batch->egress[first + 32], egress);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 64; i++)
+		rewrite(batch->frame[first + i], macs);
 }
 
 // Judges all lanes before it writes the first, so that writing waits for no gather.
@@ -218,6 +319,11 @@ AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	uint64_t live = batch->live[first / 64];
 	uint64_t done = 0;
 
+	if (live == ~0ULL && go_together(&batch->hop[first]) &&
+		can_forward_64(batch, first, &hops[batch->hop[first]])) {
+		forward_64(batch, first, &hops[batch->hop[first]]);
+		return live;
+	}
 	for (unsigned i = 0; i < 64 && live >> i; i += 8)
 		done |= (uint64_t)can_forward_8(batch, first + i, (__mmask8)(live >> i), hops) << i;
 	if (done == ~0ULL) {
@@ -265,6 +371,7 @@ AVX512 static void pack(const struct tr_batch *batch, const uint64_t *mask,
 
 const struct tr_vector_ops tr_vector_avx512 = {
 	.name = "avx512",
+	.sum_up = sum_up,
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,

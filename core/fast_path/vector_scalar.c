@@ -17,6 +17,24 @@ static inline uint64_t load64(const void *at)
 	return value;
 }
 
+static uint64_t sum_up(struct tr_batch *batch)
+{
+	unsigned n = batch->lanes;
+	uint32_t sum = 0;
+	uint16_t least = UINT16_MAX;
+	uint8_t odd = 0;
+
+	for (unsigned lane = 0; lane < n; lane++) {
+		sum += batch->bytes[lane];
+		least = batch->bytes[lane] < least ? batch->bytes[lane] : least;
+	}
+	for (unsigned lane = 0; lane < n; lane++)
+		odd |= batch->checksum[lane] ^ PKT_CHECKSUM_GOOD;
+	batch->bytes_min = least;
+	batch->checksums_good = odd == 0;
+	return sum;
+}
+
 static inline bool is_plain(struct tr_batch *batch, unsigned lane, const struct tr_form *form,
 	bool sum)
 {
@@ -30,7 +48,7 @@ static inline bool is_plain(struct tr_batch *batch, unsigned lane, const struct 
 	if (sum) {
 		uint8_t nic = batch->checksum[lane];
 		bool right = checksum_sum_header20(ip) == 0xffff;
-		odd |= (nic == PKT_CHECKSUM_BAD) | ((nic == PKT_CHECKSUM_UNKNOWN) & !right);
+		odd |= (nic == PKT_CHECKSUM_BAD) | ((nic != PKT_CHECKSUM_GOOD) & !right);
 	}
 	batch->source[lane] = be32(ip->source_be);
 	batch->destination[lane] = be32(ip->destination_be);
@@ -113,6 +131,7 @@ static void pack(const struct tr_batch *batch, const uint64_t *mask, struct tr_p
 
 const struct tr_vector_ops tr_vector_scalar = {
 	.name = "scalar",
+	.sum_up = sum_up,
 	.find_plain = find_plain,
 	.find_suspects = find_suspects,
 	.forward = forward,

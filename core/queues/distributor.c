@@ -109,8 +109,9 @@ static void sort(const struct tr_distributor *distributor, struct tr_distributor
 	queue->kept = queue->count;
 }
 
-// Offers the buffer to the port. Returns how many it took, which have left the buffer.
-static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
+// Offers the buffer's packets, wherever they are, to the port. Returns how many it took; others are
+// in the buffer then.
+static uint32_t offer(struct tr_distributor *distributor, uint32_t port, struct pkt **pkt)
 {
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 	struct tr_counters *counters = distributor->counters;
@@ -119,11 +120,13 @@ static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
 	uint32_t taken;
 
 	if (queue->has_short)
-		io_tx_fill(queue->pkt, n);
+		io_tx_fill(pkt, n);
 	taken = io_tx_burst(distributor->core, distributor->ports[port].io, distributor->tx_queue,
-		queue->pkt, n);
+		pkt, n);
 	for (uint32_t i = taken; i < n; i++)
-		bytes_left += pkt_bytes(queue->pkt[i]);
+		bytes_left += pkt_bytes(pkt[i]);
+	if (taken < n)
+		memmove(queue->pkt, pkt + taken, (n - taken) * sizeof(pkt[0]));
 	tr_count(&counters->sent[port], taken);
 	tr_count(&counters->sent_bytes[port], queue->bytes - bytes_left);
 	queue->bytes = bytes_left;
@@ -131,14 +134,13 @@ static uint32_t offer(struct tr_distributor *distributor, uint32_t port)
 	return taken;
 }
 
-// The port has left packets: the front of the buffer holds those that it took.
+// The port has left packets, behind those that it took.
 static void keep(struct tr_distributor *distributor, struct tr_distributor_queue *queue,
 	uint32_t taken)
 {
 	uint32_t left = queue->count;
 	uint32_t kept = 0;
 
-	memmove(queue->pkt, queue->pkt + taken, left * sizeof(queue->pkt[0]));
 	if (queue->is_congested)
 		memmove(queue->priority, queue->priority + taken, left);
 	else
@@ -162,20 +164,20 @@ static void keep(struct tr_distributor *distributor, struct tr_distributor_queue
 	queue->is_congested = true;
 }
 
-// Returns how many packets have left the buffer.
-static unsigned flush(struct tr_distributor *distributor, uint32_t port)
+// Sends the buffer's packets, wherever they are. Returns how many have left it.
+static unsigned flush(struct tr_distributor *distributor, uint32_t port, struct pkt **pkt)
 {
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 	uint32_t n = queue->count;
 	uint32_t taken = 0;
 
 	if (!tr_port_is_up(&distributor->ports[port])) {
-		drop(distributor, queue->pkt, n, TR_DROP_PORT_DOWN);
+		drop(distributor, pkt, n, TR_DROP_PORT_DOWN);
 		queue->count = 0;
 	} else {
 		if (queue->is_congested)
 			sort(distributor, queue);
-		taken = offer(distributor, port);
+		taken = offer(distributor, port, pkt);
 	}
 	if (queue->count) {
 		keep(distributor, queue, taken);
@@ -189,13 +191,11 @@ static unsigned flush(struct tr_distributor *distributor, uint32_t port)
 	return n;
 }
 
-static void append(struct tr_distributor_queue *queue, struct pkt *const *pkt,
-	const uint16_t *bytes, uint32_t n)
+static void add_up(struct tr_distributor_queue *queue, const uint16_t *bytes, uint32_t n)
 {
 	uint32_t sum = 0;
 	uint16_t shortest = UINT16_MAX;
 
-	memcpy(&queue->pkt[queue->count], pkt, n * sizeof(pkt[0]));
 	for (uint32_t i = 0; i < n; i++) {
 		sum += bytes[i];
 		shortest = bytes[i] < shortest ? bytes[i] : shortest;
@@ -205,20 +205,27 @@ static void append(struct tr_distributor_queue *queue, struct pkt *const *pkt,
 	queue->has_short |= shortest < ETHER_FRAME_BYTES_MIN;
 }
 
-void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *const *pkt,
+void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt **pkt,
 	const uint16_t *bytes, uint32_t n)
 {
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 
 	while (n) {
+		if (queue->count == 0 && n >= queue->full && !queue->is_congested) {
+			add_up(queue, bytes, n);
+			tr_count(&distributor->counters->flushes_full, 1);
+			flush(distributor, port, pkt);
+			return;
+		}
 		uint32_t room = queue->full - queue->count;
 		uint32_t now = n < room ? n : room;
 		bool is_first = queue->count == 0;
 
-		append(queue, pkt, bytes, now);
+		memcpy(&queue->pkt[queue->count], pkt, now * sizeof(pkt[0]));
+		add_up(queue, bytes, now);
 		if (now == room) {
 			tr_count(&distributor->counters->flushes_full, 1);
-			flush(distributor, port);
+			flush(distributor, port, queue->pkt);
 		} else if (is_first) {
 			queue->due_cycles =
 				io_cycles(distributor->core) + distributor->flush_cycles;
@@ -235,12 +242,12 @@ unsigned tr_distributor_flush_due(struct tr_distributor *distributor)
 	unsigned left = 0;
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
-		const struct tr_distributor_queue *queue = &distributor->queue[port];
+		struct tr_distributor_queue *queue = &distributor->queue[port];
 
 		if (queue->count == 0 || io_cycles(distributor->core) < queue->due_cycles)
 			continue;
 		tr_count(&distributor->counters->flushes_timeout, 1);
-		left += flush(distributor, port);
+		left += flush(distributor, port, queue->pkt);
 	}
 	return left;
 }
@@ -250,12 +257,12 @@ unsigned tr_distributor_flush_all(struct tr_distributor *distributor)
 	unsigned left = 0;
 
 	for (uint32_t port = 0; port < distributor->port_count; port++) {
-		const struct tr_distributor_queue *queue = &distributor->queue[port];
+		struct tr_distributor_queue *queue = &distributor->queue[port];
 
 		if (queue->count == 0 ||
 			(queue->kept && io_cycles(distributor->core) < queue->due_cycles))
 			continue;
-		left += flush(distributor, port);
+		left += flush(distributor, port, queue->pkt);
 	}
 	return left;
 }

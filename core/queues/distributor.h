@@ -42,8 +42,9 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 	struct tr_counters *counters, struct tr_drop_log *drop_log);
 // Frees what is still held as well.
 void tr_distributor_fini(struct tr_distributor *distributor);
-// Takes n packets of these lengths; sends the port's buffer whenever that fills it.
-void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt *const *pkt,
+// Takes n packets of these lengths; sends the port's buffer whenever that fills it, and what would
+// fill an empty one at once.
+void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt **pkt,
 	const uint16_t *bytes, uint32_t n);
 // Sends the buffers whose time has come, or all but those of congested ports whose time has not.
 // Returns the number of packets that left them, by the port or for ever.

@@ -3,7 +3,8 @@
 // addresses of attached subnets (RFC 1812 5.3.7). What is a martian is a route, so that routes that
 // come and go decide; but a lookup of every source would double the cost of the fast path. The FIB
 // thus keeps two bitmaps beside the lookup table, in which every such route has left a mark. A
-// source without a mark is innocent; one with a mark is looked up. Marks are only added.
+// source without a mark is innocent; one with a mark is looked up. Marks are only added. Beside
+// each bitmap is a coarse one that vector registers hold: what has no mark there has none at all.
 #pragma once
 #include "backend.h"
 
@@ -11,10 +12,14 @@
 #define TR_SUSPECT_HOSTS 8192   // by a hash of the whole of it
 #define TR_SUSPECT_HASH 0x9e3779b1u
 #define TR_SUSPECT_HASH_SHIFT 19 // leaves 13 bits for TR_SUSPECT_HOSTS
+#define TR_SUSPECT_OCTETS 256    // by the first 8 bits of an address
+#define TR_SUSPECT_GROUPS 1024   // by the first 10 bits of the hash
 
 struct tr_suspects {
 	uint64_t block[TR_SUSPECT_BLOCKS / 64];
 	uint64_t host[TR_SUSPECT_HOSTS / 64];
+	uint32_t octet[TR_SUSPECT_OCTETS / 32]; // of `block`
+	uint32_t group[TR_SUSPECT_GROUPS / 32]; // of `host`
 };
 
 // True for a kind of route whose addresses are no source of any packet.

@@ -17,9 +17,11 @@ from twinroute.sim._sim import ffi, lib
 
 MAC = bytes.fromhex("020000000101")
 MTUS = [46, 60, 200, 1500, 65535]
+SIZES = [0, 1, 12, 26, 27, 40, 41, 100, 180, 181]
 MARKS = [(0x7F000000, 8), (0xA9FE0000, 16), (0xC0000200, 24), (0x0A0100FF, 32), (0x0A010000, 32)]
 SOURCES = [0x0A010002, 0x0A0100FF, 0x0A010000, 0x7F000001, 0x80000000, 0xA9FEFFFF, 0xC0000301, 1]
-UNKNOWN, GOOD, BAD = range(3)
+UNKNOWN, BAD, GOOD = 0, 1 << 4, 1 << 7
+VERDICTS = [UNKNOWN, GOOD, BAD, GOOD | BAD]  # both: none
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Lane:
 
     def is_plain(self, *, sums: bool) -> bool:
         """Say whether nothing about the frame wants a second look."""
-        right = {UNKNOWN: checksum(self.header) == 0, GOOD: True, BAD: False}[self.verdict]
+        right = {GOOD: True, BAD: False}.get(self.verdict, checksum(self.header) == 0)
         return (
             self.frame[:6] == MAC
             and self.frame[12:15] == b"\x08\x00\x45"
@@ -70,13 +72,15 @@ class Hop:
         return self.macs + frame[12:22] + lowered + new + frame[26:]
 
 
-def make_lane(dice: random.Random, odd: float) -> Lane:
+def make_lane(dice: random.Random, odd: float, sizes: list[int]) -> Lane:
     """Make a lane; a rule that it may break it breaks with probability `odd`."""
 
     def choose(usual: int, *others: int) -> int:
         return dice.choice(others) if dice.random() < odd else usual
 
-    data = dice.choice([0, 1, 12, 26, 27, 100, 180])
+    data = dice.choice(sizes)
+    if dice.random() < odd / 20:
+        data = dice.choice([9000, 40000, 65501])
     total = choose(20 + data, 19 + data, 21 + data, 0, 0xFFFF, (20 + data) << 8 & 0xFFFF)
     ttl = choose(64, 0, 1, 2, 255)
     head = [choose(0x45, 0x46, 0x44, 0x55, 0x65), dice.randrange(256), total >> 8, total & 255]
@@ -91,13 +95,13 @@ def make_lane(dice: random.Random, odd: float) -> Lane:
     frame = bytearray(MAC + dice.randbytes(6) + b"\x08\x00" + header + dice.randbytes(data))
     if dice.random() < odd:
         frame[dice.choice([0, 1, 2, 3, 4, 5, 12, 13])] ^= 1 << dice.randrange(8)
-    return Lane(bytes(frame), choose(UNKNOWN, GOOD, BAD), dice.randrange(lib.TR_SIM_HOPS))
+    return Lane(bytes(frame), choose(GOOD, *VERDICTS), dice.randrange(lib.TR_SIM_HOPS))
 
 
-def make_hop(dice: random.Random, odd: float) -> Hop:
+def make_hop(dice: random.Random, odd: float, longest: int) -> Hop:
     """Make a next hop, likewise."""
     verdict = dice.randrange(1, 0x400) if dice.random() < odd else 0
-    mtu = dice.choice(MTUS) if dice.random() < odd else 1500
+    mtu = dice.choice([longest - 1, longest, *MTUS]) if dice.random() < odd else 1500
     return Hop(dice.randbytes(12), dice.randrange(32), mtu, verdict)
 
 
@@ -128,6 +132,7 @@ def run(
         name: sum(word << i * 64 for i, word in enumerate(getattr(given, name)))
         for name in ("plain", "suspect", "forwarded", "matched")
     }
+    said["sums"] = given.bytes_sum, given.bytes_min, given.checksums_good
     said["source"] = list(given.source[0 : len(lanes)])
     said["destination"] = list(given.destination[0 : len(lanes)])
     gone = [i for i in range(len(lanes)) if said["forwarded"] >> i & 1]
@@ -151,18 +156,33 @@ def bits(answers: list[bool]) -> int:
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.one_of(st.integers(1, 512), st.sampled_from([1, 7, 8, 9, 63, 64, 65, 128, 512])),
-    odd=st.sampled_from([0.0, 0.02, 0.1, 0.5]),
+    odd=st.sampled_from([0.0, 0.0, 0.02, 0.1, 0.5]),
     sums=st.booleans(),
+    odd_hops=st.sampled_from([0.0, 0.1, 0.5]),
+    others=st.sampled_from([0, 1, 2, 512]),
+    sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=8),
 )
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(400))
 def test_variants_do_what_the_model_says(
-    variant: str, seed: int, n: int, odd: float, sums: bool
+    variant: str,
+    seed: int,
+    n: int,
+    odd: float,
+    sums: bool,
+    odd_hops: float,
+    others: int,  # lanes, most of them at once, whose next hop may not be that of all
+    sizes: list[int],
 ) -> None:
     dice = random.Random(seed)
-    lanes = [make_lane(dice, odd) for _ in range(n)]
-    hops = [make_hop(dice, odd) for _ in range(lib.TR_SIM_HOPS)]
+    lanes = [make_lane(dice, odd, sizes) for _ in range(n)]
+    for lane in dice.sample(lanes, max(0, n - others)):
+        lane.hop = 0
+    hops = [make_hop(dice, odd_hops, 20 + max(sizes)) for _ in range(lib.TR_SIM_HOPS)]
     live = bits([dice.random() >= odd for _ in range(n)])
     said = run(variant, lanes, hops, live, sums=sums)
+    lengths = [len(lane.frame) for lane in lanes]
+    good = all(lane.verdict == GOOD for lane in lanes)
+    assert said["sums"] == (sum(lengths), min(lengths), good)
     assert said["plain"] == bits([lane.is_plain(sums=sums) for lane in lanes])
     assert said["source"] == [int.from_bytes(lane.frame[26:30]) for lane in lanes]
     assert said["destination"] == [int.from_bytes(lane.frame[30:34]) for lane in lanes]
