@@ -224,7 +224,8 @@ struct tr_config {
 	uint32_t lpm;             // enum tr_lpm_kind
 	bool rebatch;             // TR_SCATTER_SPLIT: refill split batches from later bursts
 	uint64_t rebatch_cycles;  // how long a split batch waits for more packets
-	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX
+	uint32_t tx_buffer;       // packets a distributor queue collects, 1..TR_BATCH_MAX, but
+				  // half as many that come together do not wait
 	uint64_t tx_flush_cycles; // how long it waits for them
 	uint64_t hash_seed;       // of the choice between a route's gateways
 	uint8_t priority[64];     // of a DSCP, 0..7: at a congested port the highest goes first

@@ -40,6 +40,7 @@ static int init_fast_units(struct tr_router *router, struct io_env *env)
 			router->slow.unit = unit;
 		}
 		unit->punt_ring = router->slow.punt_ring[i];
+		unit->icmp_pause = &router->slow.icmp_pause;
 		unit->command = router->slow.channel[i];
 		error = tr_fast_unit_init(unit, config, env, i);
 		if (error)

@@ -162,10 +162,26 @@ static inline int pkt_alloc_bulk(struct io_pool *pool, struct pkt **pkts, unsign
 	return -ENOMEM;
 }
 
+// A buffer that only has to go back to its pool: of one segment, its own, and nobody else's.
+static inline bool pkt_is_simple(const struct rte_mbuf *mbuf, const struct rte_mempool *pool)
+{
+	return (rte_mbuf_refcnt_read(mbuf) == 1) & (mbuf->nb_segs == 1) & (mbuf->pool == pool) &
+		((mbuf->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0);
+}
+
 static inline void pkt_free_bulk(struct pkt **pkts, unsigned n)
 {
-	if (n)
-		rte_pktmbuf_free_bulk((struct rte_mbuf **)pkts, n);
+	struct rte_mbuf **mbufs = (struct rte_mbuf **)pkts;
+	bool are_simple = true;
+
+	if (n == 0)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		are_simple &= pkt_is_simple(mbufs[i], mbufs[0]->pool);
+	if (likely(are_simple))
+		rte_mempool_put_bulk(mbufs[0]->pool, (void **)mbufs, n);
+	else
+		rte_pktmbuf_free_bulk(mbufs, n);
 }
 
 static inline void pkt_inherit(struct pkt *child, const struct pkt *parent)

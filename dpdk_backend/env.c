@@ -3,6 +3,7 @@
 // nodes, rings with one producer and one consumer, and memory for tables.
 #include "env.h"
 #include <errno.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
@@ -27,14 +28,17 @@ struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)
 {
 	static unsigned number;
 	unsigned index = node < 0 || node >= RTE_MAX_NUMA_NODES ? 0 : (unsigned)node;
+	// What was freed last comes back first: it is in a cache still. A ring, DPDK's own choice,
+	// would go round all buffers where one unit frees what another one has received.
+	const char *ops = rte_eal_mbuf_user_pool_ops();
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	if (env->pool[index])
 		return env->pool[index];
 	snprintf(name, sizeof(name), "tr_%u_%u", number++, index);
-	env->pool[index] = rte_pktmbuf_pool_create(name, env->config.buffers,
+	env->pool[index] = rte_pktmbuf_pool_create_by_ops(name, env->config.buffers,
 		RTE_MIN(env->config.buffers / POOL_SHARE, RTE_MEMPOOL_CACHE_MAX_SIZE), 0,
-		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node);
+		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node, ops ? ops : "stack");
 	if (!env->pool[index])
 		tr_say(error, rte_errno, "no memory for %u packet buffers of %u bytes: %s",
 			env->config.buffers, data_bytes(env), rte_strerror(rte_errno));

@@ -27,8 +27,9 @@ Print = Callable[[str], None]
 ROUNDS, ROUND_S = 7, 0.5
 EXPIRED_EVERY = 10
 DESTINATIONS = 65536
-ROUTES = '[[route]]\nto = "0.0.0.0/0"\nvia = "10.0.1.2"\n[slow_path]\nicmp_errors_per_s = 0\n'
-ROUTES += "punt_ring = {}\n"
+ROUTES = '[[route]]\nto = "0.0.0.0/0"\nvia = "10.0.1.2"\n[slow_path]\n'
+ROUTES += "icmp_errors_per_s = {}\npunt_ring = {}\n"
+UNLIMITED, AS_SHIPPED = 0, 1000
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ def work(router: RunningRouter, seconds: float) -> None:
         wait_for(partial(has_worked, pid, name, begun + seconds), name)
 
 
-def measure(folder: Path, expired_every: int, *, punt_ring: int, cpus: int) -> Load:
+def measure(folder: Path, expired_every: int, *, punt_ring: int, errors: int, cpus: int) -> Load:
     """Have a router of two units forward for a while.
 
+    errors: that may be sent in a second.
     cpus: with one both units take turns on it, so each finds its ring full, or empty.
     """
     present = sorted(os.sched_getaffinity(0))
@@ -83,7 +85,7 @@ def measure(folder: Path, expired_every: int, *, punt_ring: int, cpus: int) -> L
     source = Source(folder / "source", addresses)
     dpdk = f'cores = [{present[-1]}]\nslow_core = {present[-cpus]}\neal_args = ["-d", "{plugin()}"]'
     devices = (NET_NULL.format(0), f"{NET_NULL.format(1)},no-rx=1")
-    config = write_config(folder, devices, routes=ROUTES.format(punt_ring), dpdk=dpdk)
+    config = write_config(folder, devices, routes=ROUTES.format(errors, punt_ring), dpdk=dpdk)
     environment = source.environment(expired_every)
     with RunningRouter(config, control_of(folder), environment) as router:
         wait_for(lambda: source.stream(0).packets, "traffic")
@@ -106,7 +108,7 @@ def test_time_exceeded(tmp_path: Path, tell: Print) -> None:
     """All packets have expired, and the slow path answers as many as it can."""
     rates = []
     for _ in range(ROUNDS):
-        load = measure(tmp_path, 1, punt_ring=16384, cpus=1)
+        load = measure(tmp_path, 1, punt_ring=16384, errors=UNLIMITED, cpus=1)
         assert load.forwarded == 0
         assert load.idle < 0.1  # else it was not at work all the time
         rates.append(load.answered / load.slow_s)
@@ -114,15 +116,18 @@ def test_time_exceeded(tmp_path: Path, tell: Print) -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two CPUs expected")
-def test_a_flood_beside_simple_packets(tmp_path: Path, tell: Print) -> None:
+@pytest.mark.parametrize("errors", [AS_SHIPPED, UNLIMITED])
+def test_a_flood_beside_simple_packets(tmp_path: Path, tell: Print, errors: int) -> None:
     """One packet of ten has expired: what all packets cost the fast path, next to none of them."""
     ratios, shares = [], []
     for _ in range(ROUNDS):
         without, flooded = (
-            measure(tmp_path, every, punt_ring=256, cpus=2) for every in (0, EXPIRED_EVERY)
+            measure(tmp_path, every, punt_ring=256, errors=errors, cpus=2)
+            for every in (0, EXPIRED_EVERY)
         )
         packets = flooded.forwarded * EXPIRED_EVERY / (EXPIRED_EVERY - 1)
         ratios.append(packets / flooded.fast_s * without.fast_s / without.forwarded)
         shares.append(flooded.dropped / (packets / EXPIRED_EVERY))
-    tell(f"packets a second beside a flood, of those without: {spread(ratios, 3)}")
+    limit = f"{errors} ICMP errors a second" if errors else "no limit of ICMP errors"
+    tell(f"packets a second beside a flood, of those without, {limit}: {spread(ratios, 3)}")
     tell(f"  of the flood was dropped by a full ring: {spread(shares, 2)}")

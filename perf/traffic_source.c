@@ -120,20 +120,18 @@ static void write_frame(struct state *state, struct rte_mbuf *mbuf)
 	uint32_t to = rte_be_to_cpu_32(to_be);
 	uint32_t sum = shape->sum + (to >> 16) + (to & 0xffff);
 	uint16_t checksum_be;
-	bool is_expired = expired_every && number >= state->expired;
+	unsigned expired =
+		(expired_every != 0) & (number >= state->expired); // no branch depends on it
 
-	if (is_expired)
-		sum -= (TTL - 1) << 8;
+	sum -= expired * ((TTL - 1) << 8);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	checksum_be = rte_cpu_to_be_16((uint16_t)~sum);
 	memcpy(frame, shape->header, HEADER_BYTES);
 	memcpy(frame + 24, &checksum_be, sizeof(checksum_be));
 	memcpy(frame + 30, &to_be, sizeof(to_be));
-	if (is_expired) {
-		frame[TTL_OFFSET] = 1;
-		state->expired = number + expired_every;
-	}
+	frame[TTL_OFFSET] = (uint8_t)(TTL - expired * (TTL - 1));
+	state->expired += expired * expired_every;
 	mbuf->data_len = shape->frame_bytes;
 	mbuf->pkt_len = shape->frame_bytes;
 	mbuf->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4;

@@ -7,6 +7,7 @@
 #include "queues/command.h"
 #include "queues/distributor.h"
 #include "queues/drop_log.h"
+#include "queues/icmp_pause.h"
 #include "router.h"
 #include "slow_path/rate_limit.h"
 #include "tables/fib.h"
@@ -44,6 +45,7 @@ struct tr_fast_unit {
 	uint32_t burst;
 	uint16_t index;            // its queue on every port
 	struct io_ring *punt_ring; // to the slow path, or:
+	const struct tr_icmp_pause *icmp_pause;
 	struct tr_slow_path *slow; // this unit is the slow path's own, which takes punts at once
 	struct tr_command_channel command;
 	void *acknowledge[TR_COMMANDS_MAX]; // commands that have run and are not yet sent back
@@ -84,7 +86,7 @@ void tr_packet_filter(struct tr_fast_unit *unit, struct tr_batch *batch);
 
 // Ends of a burst: the live lanes go to the distributor, the others to the slow path or to rest.
 void tr_transmit(struct tr_fast_unit *unit, struct tr_batch *batch);
-void tr_hand_over(struct tr_fast_unit *unit, struct pkt *const *pkts, const uint16_t *verdicts,
+void tr_hand_over(struct tr_fast_unit *unit, struct pkt **pkts, const uint16_t *verdicts,
 	unsigned n);
 
 void tr_redirect_copies_init(struct tr_redirect_copies *copies, const struct tr_config *config,

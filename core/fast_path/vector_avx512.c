@@ -249,12 +249,12 @@ AVX512 static inline __mmask8 can_forward_8(struct tr_batch *batch, unsigned lan
 	return can_forward(facts, middle, &batch->bytes[lane]) & live;
 }
 
-// A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
 AVX512 static inline __m128i load_macs(const struct tr_next_hop *hop)
 {
 	return _mm_load_si128((const __m128i *)hop->macs);
 }
 
+// A next-hop entry begins as a frame to its neighbour does: 12 of 16 bytes.
 AVX512 static inline void rewrite(uint8_t *frame, __m128i macs)
 {
 	__m128i rest = _mm_loadu_si128((const __m128i *)frame);
@@ -279,37 +279,52 @@ AVX512 static inline bool go_together(const uint16_t *hop)
 	return _mm512_test_epi64_mask(_mm512_or_si512(low, high), _mm512_or_si512(low, high)) == 0;
 }
 
-// Whether all of 64 lanes can be forwarded to a next hop.
-AVX512 static inline bool can_forward_64(const struct tr_batch *batch, unsigned first,
-	const struct tr_next_hop *hop)
+// Which of 64 lanes have a TTL above 1.
+AVX512 static inline uint64_t live_on(uint8_t *const *frame)
 {
 	const __m512i ttl = _mm512_set1_epi64(0xffLL << 32), one = _mm512_set1_epi64(1LL << 32);
-	uint32_t most = hop->mtu + (uint32_t)ETHER_HEADER_BYTES;
-	__m512i limit = _mm512_set1_epi16((short)(most < UINT16_MAX ? most : UINT16_MAX));
-	__m512i low = _mm512_loadu_si512(&batch->bytes[first]);
-	__m512i high = _mm512_loadu_si512(&batch->bytes[first + 32]);
-	__mmask8 can = 0xff;
+	uint64_t found = 0;
 
 	for (unsigned i = 0; i < 64; i += 8) {
-		__m512i frames = _mm512_loadu_si512(&batch->frame[first + i]);
-		__m512i middle = gather(0xff, frames, MIDDLE_AT);
-
-		can &= _mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
+		__m512i middle = gather(0xff, _mm512_loadu_si512(frame + i), MIDDLE_AT);
+		__mmask8 lanes = _mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
+		found |= (uint64_t)lanes << i;
 	}
-	return hop->verdict == TR_VERDICT_LIVE && can == 0xff &&
-		_mm512_cmple_epu16_mask(_mm512_max_epu16(low, high), limit) == ~0u;
+	return found;
 }
 
-AVX512 static void forward_64(struct tr_batch *batch, unsigned first, const struct tr_next_hop *hop)
+// Which of 64 lengths are short enough for a link.
+AVX512 static inline uint64_t are_short(const uint16_t *bytes, uint16_t mtu)
+{
+	uint32_t most = mtu + (uint32_t)ETHER_HEADER_BYTES;
+	__m512i limit = _mm512_set1_epi16((short)(most < UINT16_MAX ? most : UINT16_MAX));
+	uint64_t high = _mm512_cmple_epu16_mask(_mm512_loadu_si512(bytes + 32), limit);
+
+	return _mm512_cmple_epu16_mask(_mm512_loadu_si512(bytes), limit) | high << 32;
+}
+
+// Forwards 64 lanes, all live, to one next hop.
+AVX512 static uint64_t forward_together(struct tr_batch *batch, unsigned first,
+	const struct tr_next_hop *hop)
 {
 	__m512i egress = _mm512_set1_epi16((short)hop->port);
 	__m128i macs = load_macs(hop);
+	uint64_t done;
 
+	if (hop->verdict != TR_VERDICT_LIVE)
+		return 0;
+	done = live_on(&batch->frame[first]) & are_short(&batch->bytes[first], hop->mtu);
 	_mm512_storeu_si512(&batch->egress[first], egress);
 	_mm512_storeu_si512(&batch->egress[first + 32], egress);
+	if (done == ~0ULL) {
 #pragma GCC unroll 8
-	for (unsigned i = 0; i < 64; i++)
-		rewrite(batch->frame[first + i], macs);
+		for (unsigned i = 0; i < 64; i++)
+			rewrite(batch->frame[first + i], macs);
+		return done;
+	}
+	for (uint64_t left = done; left; left &= left - 1)
+		rewrite(batch->frame[first + (unsigned)__builtin_ctzll(left)], macs);
+	return done;
 }
 
 // Judges all lanes before it writes the first, so that writing waits for no gather.
@@ -319,11 +334,8 @@ AVX512 static uint64_t forward(struct tr_batch *batch, unsigned first,
 	uint64_t live = batch->live[first / 64];
 	uint64_t done = 0;
 
-	if (live == ~0ULL && go_together(&batch->hop[first]) &&
-		can_forward_64(batch, first, &hops[batch->hop[first]])) {
-		forward_64(batch, first, &hops[batch->hop[first]]);
-		return live;
-	}
+	if (live == ~0ULL && go_together(&batch->hop[first]))
+		return forward_together(batch, first, &hops[batch->hop[first]]);
 	for (unsigned i = 0; i < 64 && live >> i; i += 8)
 		done |= (uint64_t)can_forward_8(batch, first + i, (__mmask8)(live >> i), hops) << i;
 	if (done == ~0ULL) {

@@ -211,19 +211,19 @@ void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, stru
 	struct tr_distributor_queue *queue = &distributor->queue[port];
 
 	while (n) {
-		if (queue->count == 0 && n >= queue->full && !queue->is_congested) {
+		if (queue->count == 0 && n >= queue->full / 2 && !queue->is_congested) {
 			add_up(queue, bytes, n);
 			tr_count(&distributor->counters->flushes_full, 1);
 			flush(distributor, port, pkt);
 			return;
 		}
-		uint32_t room = queue->full - queue->count;
+		uint32_t room = TR_BATCH_MAX - queue->count;
 		uint32_t now = n < room ? n : room;
 		bool is_first = queue->count == 0;
 
 		memcpy(&queue->pkt[queue->count], pkt, now * sizeof(pkt[0]));
 		add_up(queue, bytes, now);
-		if (now == room) {
+		if (queue->count >= queue->full) {
 			tr_count(&distributor->counters->flushes_full, 1);
 			flush(distributor, port, queue->pkt);
 		} else if (is_first) {

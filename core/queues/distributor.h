@@ -43,7 +43,7 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 // Frees what is still held as well.
 void tr_distributor_fini(struct tr_distributor *distributor);
 // Takes n packets of these lengths; sends the port's buffer whenever that fills it, and what would
-// fill an empty one at once.
+// fill half of an empty one at once.
 void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt **pkt,
 	const uint16_t *bytes, uint32_t n);
 // Sends the buffers whose time has come, or all but those of congested ports whose time has not.

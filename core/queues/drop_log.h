@@ -19,11 +19,16 @@ static_assert(TR_DROP_WORDS * 64 >= TR_DROPS_MAX, "a bit a reason");
 // By the unit, for a packet that it is about to free.
 void tr_drop_log_put(struct tr_drop_log *log, const struct pkt *pkt, unsigned reason);
 
-static inline void tr_drop_log(struct tr_drop_log *log, const struct pkt *pkt, unsigned reason)
+static inline bool tr_drop_log_wants(const struct tr_drop_log *log, unsigned reason)
 {
 	uint64_t wanted = __atomic_load_n(&log->wanted[reason / 64], __ATOMIC_RELAXED);
 
-	if (wanted >> (reason % 64) & 1)
+	return wanted >> (reason % 64) & 1;
+}
+
+static inline void tr_drop_log(struct tr_drop_log *log, const struct pkt *pkt, unsigned reason)
+{
+	if (tr_drop_log_wants(log, reason))
 		tr_drop_log_put(log, pkt, reason);
 }
 

@@ -30,6 +30,14 @@ static inline bool tr_rate_limit_has(const struct tr_rate_limit *limit, uint64_t
 		limit->full_cycles - now <= (limit->burst - 1) * limit->cycles_per_token;
 }
 
+// When there is the next token; 0: there is one.
+static inline uint64_t tr_rate_limit_next(const struct tr_rate_limit *limit, uint64_t now)
+{
+	if (tr_rate_limit_has(limit, now))
+		return 0;
+	return limit->full_cycles - (limit->burst - 1) * limit->cycles_per_token;
+}
+
 // Takes a token if there is one.
 static inline bool tr_rate_limit_take(struct tr_rate_limit *limit, uint64_t now)
 {

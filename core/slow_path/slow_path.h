@@ -14,6 +14,7 @@
 #include "queues/command.h"
 #include "queues/distributor.h"
 #include "queues/drop_log.h"
+#include "queues/icmp_pause.h"
 #include "router.h"
 #include "slow_path/neighbors.h"
 #include "slow_path/ports.h"
@@ -58,7 +59,8 @@ struct tr_slow_path {
 	struct tr_rate_limit icmp_limit;                // of all errors
 	struct tr_rate_limit kind_limit[TR_ICMP_KINDS]; // of each kind
 	struct tr_group_config groups;
-	uint8_t option_policy[256]; // enum tr_option_policy
+	struct tr_icmp_pause icmp_pause; // units read it; in no cache line that changes often
+	uint8_t option_policy[256];      // enum tr_option_policy
 	bool unreachables_off;
 	bool prohibited_off;
 	bool echo_off;

@@ -8,6 +8,7 @@ import pytest
 from tests import packets as p
 from tests import worlds as w
 from tests.answers import SECOND_PS, SILENCE, dropped, error_to_h1, since
+from twinroute.reload import reload
 from twinroute.sim import Bench
 
 UDP = p.udp(1024, 9, bytes(range(32)))
@@ -209,6 +210,44 @@ def test_without_a_limit_each_packet_gets_its_error() -> None:
     bench = limited(0, 1)
     out = w.exchange(bench, w.P1, [frame("no route", ident=i) for i in range(500)])
     assert len(out[w.P1]) == 500
+
+
+def dispatched(bench: Bench) -> int:
+    """Return how many packets have come to the slow path."""
+    return int(bench.only.counters().steps["slow_dispatch"].calls)
+
+
+@pytest.mark.parametrize(
+    ("occasion", "reason"),
+    [
+        ("no route", "no_route"),
+        ("TTL 1", "ttl_expired"),
+        ("unreachable", "unreachable"),
+        ("prohibit", "prohibit"),
+    ],
+)
+def test_what_the_limit_forbids_ends_in_the_fast_path(occasion: str, reason: str) -> None:
+    bench = limited(1, 2)
+    frames = [frame(occasion, ident=i) for i in range(100)]
+    assert len(w.exchange(bench, w.P1, frames)[w.P1]) == 2
+    before = bench.only.counters(), dispatched(bench)
+    bench.trace(most=1)
+    assert_silence(bench, frames, reason)
+    after = bench.only.counters(), dispatched(bench)
+    assert after[1] == before[1]
+    assert (after[0].punted - before[0].punted).total() == len(frames)
+    end = bench.trace_events()[-1]
+    assert (end.place, end.verdict, end.reason) == ("hand_over", "drop", reason)
+
+
+def test_a_new_limit_holds_at_once() -> None:
+    slow = {"icmp_errors_per_s": 1, "icmp_errors_burst": 1}
+    old, new = w.bed_config(slow=slow), w.bed_config(slow={"icmp_errors_per_s": 0})
+    bench = w.bed(slow=slow)
+    frames = [frame("TTL 1", ident=i) for i in range(10)]
+    assert len(w.exchange(bench, w.P1, frames)[w.P1]) == 1
+    reload(bench.only, "sim", old, new)
+    assert len(w.exchange(bench, w.P1, frames)[w.P1]) == len(frames)
 
 
 def test_what_is_suppressed_takes_nothing_from_the_limit() -> None:
