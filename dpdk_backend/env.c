@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,13 +25,37 @@ static uint16_t data_bytes(const struct io_env *env)
 	return (uint16_t)(RTE_ALIGN_CEIL(bytes, 1024) + RTE_PKTMBUF_HEADROOM);
 }
 
+static bool has_af_xdp(void)
+{
+	struct rte_eth_dev_info info;
+	uint16_t ethdev;
+
+	RTE_ETH_FOREACH_DEV(ethdev)
+	{
+		if (rte_eth_dev_info_get(ethdev, &info) == 0 &&
+			strcmp(info.driver_name, "net_af_xdp") == 0)
+			return true;
+	}
+	return false;
+}
+
+// How a pool keeps its free buffers. In a stack, what was freed last comes back first: a cache has
+// it still. A ring, DPDK's own choice, goes round all buffers where one unit frees what another one
+// has received. AF_XDP gets no frames into the buffers that a stack hands out first (seen with
+// 22.11).
+static const char *pool_ops(void)
+{
+	const char *wanted = rte_eal_mbuf_user_pool_ops(); // EAL's --mbuf-pool-ops-name
+
+	if (wanted)
+		return wanted;
+	return has_af_xdp() ? "ring_mp_mc" : "stack";
+}
+
 struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)
 {
 	static unsigned number;
 	unsigned index = node < 0 || node >= RTE_MAX_NUMA_NODES ? 0 : (unsigned)node;
-	// What was freed last comes back first: it is in a cache still. A ring, DPDK's own choice,
-	// would go round all buffers where one unit frees what another one has received.
-	const char *ops = rte_eal_mbuf_user_pool_ops();
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	if (env->pool[index])
@@ -38,7 +63,7 @@ struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)
 	snprintf(name, sizeof(name), "tr_%u_%u", number++, index);
 	env->pool[index] = rte_pktmbuf_pool_create_by_ops(name, env->config.buffers,
 		RTE_MIN(env->config.buffers / POOL_SHARE, RTE_MEMPOOL_CACHE_MAX_SIZE), 0,
-		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node, ops ? ops : "stack");
+		data_bytes(env), node < 0 ? SOCKET_ID_ANY : node, pool_ops());
 	if (!env->pool[index])
 		tr_say(error, rte_errno, "no memory for %u packet buffers of %u bytes: %s",
 			env->config.buffers, data_bytes(env), rte_strerror(rte_errno));

@@ -131,7 +131,7 @@ static void write_frame(struct state *state, struct rte_mbuf *mbuf)
 	memcpy(frame + 24, &checksum_be, sizeof(checksum_be));
 	memcpy(frame + 30, &to_be, sizeof(to_be));
 	frame[TTL_OFFSET] = (uint8_t)(TTL - expired * (TTL - 1));
-	state->expired += expired * expired_every;
+	state->expired = expired ? number + expired_every : state->expired;
 	mbuf->data_len = shape->frame_bytes;
 	mbuf->pkt_len = shape->frame_bytes;
 	mbuf->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4;
