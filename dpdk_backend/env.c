@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,6 +40,16 @@ static bool has_af_xdp(void)
 	return false;
 }
 
+// They are a plugin, which an installation may lack.
+static bool has_stacks(void)
+{
+	for (uint32_t i = 0; i < rte_mempool_ops_table.num_ops; i++) {
+		if (strcmp(rte_mempool_ops_table.ops[i].name, "stack") == 0)
+			return true;
+	}
+	return false;
+}
+
 // How a pool keeps its free buffers. In a stack, what was freed last comes back first: a cache has
 // it still. A ring, DPDK's own choice, goes round all buffers where one unit frees what another one
 // has received. AF_XDP gets no frames into the buffers that a stack hands out first (seen with
@@ -49,7 +60,7 @@ static const char *pool_ops(void)
 
 	if (wanted)
 		return wanted;
-	return has_af_xdp() ? "ring_mp_mc" : "stack";
+	return has_stacks() && !has_af_xdp() ? "stack" : rte_mbuf_best_mempool_ops();
 }
 
 struct rte_mempool *tr_env_pool(struct io_env *env, int node, char *error)

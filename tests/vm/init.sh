@@ -25,7 +25,7 @@ mount -t tmpfs tmpfs /root/run
 # DPDK loads every driver of its folder, a hundred: leave it those of this machine's NICs. Each stays
 # one file with links: a copy would be a second driver of the same name, which DPDK dies of.
 for drivers in /root/usr/lib/*/dpdk/pmds-*; do
-	for driver in bus_pci bus_vdev mempool_ring net_e1000 net_ring net_virtio; do
+	for driver in bus_pci bus_vdev mempool_ring mempool_stack net_e1000 net_ring net_virtio; do
 		cp -d "$drivers/librte_$driver.so"* /memory/pmds
 	done
 	mount --bind /memory/pmds "$drivers"
