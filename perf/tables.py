@@ -81,10 +81,10 @@ def make_table(count: int, seed: int = 1, shape: dict[int, int] = INTERNET) -> R
 
 
 def slash24s(count: int, seed: int = 1) -> RouteTable:
-    """Make up a table of `count` prefixes of 24 bits, at random; 2^24 are all there are."""
+    """Make up a table of `count` prefixes of 24 bits, at random; 2^24: all that routes may have."""
     every = np.arange(1 << 24, dtype=np.uint32) << np.uint32(8)
+    every = every[~_is_reserved(every.astype(np.uint64))]
     if count < len(every):
-        every = every[~_is_reserved(every.astype(np.uint64))]
         every = np.sort(np.random.default_rng(seed).choice(every, count, replace=False))
     return RouteTable(every, np.full(len(every), 24, np.uint8))
 
