@@ -44,7 +44,7 @@ static void drop(struct tr_fast_unit *unit, struct pkt **pkts, unsigned n, enum 
 	pkt_free_bulk(pkts, n);
 }
 
-// The same of packets to whose trace that is news.
+// The same, where the trace of the packets does not say it yet.
 static void drop_here(struct tr_fast_unit *unit, struct pkt **pkts, unsigned n, enum tr_drop reason)
 {
 	if (n == 0)

@@ -280,7 +280,7 @@ AVX512 static inline bool go_together(const uint16_t *hop)
 }
 
 // Which of 64 lanes have a TTL above 1.
-AVX512 static inline uint64_t live_on(uint8_t *const *frame)
+AVX512 static inline uint64_t outlive_hop(uint8_t *const *frame)
 {
 	const __m512i ttl = _mm512_set1_epi64(0xffLL << 32), one = _mm512_set1_epi64(1LL << 32);
 	uint64_t found = 0;
@@ -303,7 +303,7 @@ AVX512 static inline uint64_t are_short(const uint16_t *bytes, uint16_t mtu)
 	return _mm512_cmple_epu16_mask(_mm512_loadu_si512(bytes), limit) | high << 32;
 }
 
-// Forwards 64 lanes, all live, to one next hop.
+// Forwards to one next hop those of 64 live lanes that can be; returns which.
 AVX512 static uint64_t forward_together(struct tr_batch *batch, unsigned first,
 	const struct tr_next_hop *hop)
 {
@@ -313,7 +313,7 @@ AVX512 static uint64_t forward_together(struct tr_batch *batch, unsigned first,
 
 	if (hop->verdict != TR_VERDICT_LIVE)
 		return 0;
-	done = live_on(&batch->frame[first]) & are_short(&batch->bytes[first], hop->mtu);
+	done = outlive_hop(&batch->frame[first]) & are_short(&batch->bytes[first], hop->mtu);
 	_mm512_storeu_si512(&batch->egress[first], egress);
 	_mm512_storeu_si512(&batch->egress[first + 32], egress);
 	if (done == ~0ULL) {

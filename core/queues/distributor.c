@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Transmit rebatching, the last thing that happens to a forwarded packet: collect per egress port,
-// send a full buffer at once, send a waiting one when its time is over. A full queue never blocks
+// send a full buffer at once, send a waiting one when its time is over. Half a buffer that comes in
+// one piece when nothing waits goes without being collected first. A full queue never blocks
 // the unit. While a port takes all, packets leave in the order in which they came, and nobody looks
 // at their priority, which follows from the DSCP. Once it does not, a buffer is sorted before it is
 // offered: higher priority first, each in its order, so flows stay in order (RFC 2474 4.2.2.2,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The distributor: a buffer per egress port that collects the packets of many bursts into full
 // transmit calls. A buffer is sent when it is full, or when its first packet has waited
-// `flush_cycles`. Of a port that takes less than it is offered, packets with a priority stay in the
-// buffer and are offered again, the highest first; others are lost (RFC 2474 4.2.2.2).
+// `flush_cycles`; what comes together and would fill half of an empty one does not wait. Of a port
+// that takes less than it is offered, packets with a priority stay in the buffer and are offered
+// again, the highest first; others are lost (RFC 2474 4.2.2.2).
 // One distributor belongs to one unit; both fast and slow path use it.
 #pragma once
 #include "queues/drop_log.h"
@@ -10,7 +11,7 @@
 
 struct tr_distributor_queue {
 	uint32_t count;
-	uint32_t full;         // sent at once when it holds so many
+	uint32_t full;         // sent at once when it holds so many or more
 	uint32_t kept;         // of them, from the front: were offered before; in order of priority
 	bool is_congested;     // the port did not take all that it was offered last
 	bool has_short;        // at least one is shorter than ETHER_FRAME_BYTES_MIN
@@ -42,8 +43,7 @@ int tr_distributor_init(struct tr_distributor *distributor, const struct tr_conf
 	struct tr_counters *counters, struct tr_drop_log *drop_log);
 // Frees what is still held as well.
 void tr_distributor_fini(struct tr_distributor *distributor);
-// Takes n packets of these lengths; sends the port's buffer whenever that fills it, and what would
-// fill half of an empty one at once.
+// Takes n packets of these lengths; sends the port's buffer whenever that fills it.
 void tr_distributor_send(struct tr_distributor *distributor, uint16_t port, struct pkt **pkt,
 	const uint16_t *bytes, uint32_t n);
 // Sends the buffers whose time has come, or all but those of congested ports whose time has not.
