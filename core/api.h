@@ -60,6 +60,7 @@ struct tr_table_info {
 	uint64_t next_hops;    // in use
 	uint64_t generation;   // swaps published
 	uint64_t pending;      // changes, and messages with some, not yet in a published table
+	uint64_t unwritten;    // of those, prefixes not yet in the table to publish either
 	uint64_t unplaced;     // prefixes for which the table or the next hops have no room
 	uint64_t lost;         // changes of routes for which there was no memory, since the start
 	uint64_t hops_room;    // next hops that are free

@@ -80,6 +80,7 @@ class TableInfo:
     generation: int  # swaps published
     pending: int  # changes not yet in a published table
     swap_outstanding: bool  # published, but not acknowledged by every unit; also filter rules
+    unwritten: int = 0  # of those pending, prefixes not yet in the table to publish either
     unplaced: int = 0  # prefixes for which the table or the next hops have no room
     lost: int = 0  # changes of routes for which there was no memory
     hops_room: int = 0  # next hops that are free

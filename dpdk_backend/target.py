@@ -100,9 +100,9 @@ class EngineTarget:
         moved, end = None, 0.0
         while (info := self.router.table_info()).pending or info.swap_outstanding:
             if watch is not None:
-                watch(info.pending)
+                watch(info.unwritten)
             now = time.monotonic()
-            if moved != (moved := (info.pending, info.generation)):
+            if moved != (moved := (info.pending, info.unwritten, info.generation)):
                 end = now + WAIT_S
             elif now > end:
                 raise EngineError(f"dpdk: {info.pending} changes are not in the tables yet")

@@ -69,5 +69,7 @@ def contests(*, big: bool = False) -> dict[str, Contest]:
         f"{INTERNET}, {TWO_UNITS}": Contest(INTERNET, UNIFORM, units=2),
     }
     if big:
-        found[ALL_24S] = Contest(ALL_24S, UNIFORM)
+        for more, lpm in (("", "dir24_8"), (COMPACT, "compact")):
+            found[ALL_24S + more] = Contest(ALL_24S, UNIFORM, BURSTS, ways=1, lpm=lpm)
+        found[f"{ALL_24S}, two ways"] = Contest(ALL_24S, UNIFORM)
     return found

@@ -103,7 +103,8 @@ def targets() -> Iterator[Target]:
             case, FASTCLICK, 3.0, partial(between, case=case, other=case, application=FASTCLICK)
         )
     same = partial(between, other=ONE_DESTINATION, burst=64)
-    yield Target(ALL_24S, ONE_DESTINATION, 0.5, partial(same, case=ALL_24S))
+    for case in (ALL_24S, ALL_24S + COMPACT):
+        yield Target(case, ONE_DESTINATION, 0.5, partial(same, case=case))
     for structure, asked in (("dir24_8", 1.2), ("compact", 2.0)):
         ratios = partial(looked_up, structure=structure)
         yield Target(f"lookup alone, {structure}", FIB, asked, ratios)

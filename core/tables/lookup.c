@@ -76,13 +76,16 @@ static bool is_retry_due(const struct tr_tables *tables)
 
 void tr_tables_info(const struct tr_tables *tables, struct tr_table_info *out)
 {
+	uint64_t unwritten =
+		tr_dirty_count(&tables->dirty) + tr_walk_left(&tables->walk, tables->rib);
+
 	*out = (struct tr_table_info){
 		.routes = tr_rib_prefixes(tables->rib),
 		.next_hops = tr_hops_used(tables->hops),
 		.generation = tr_swap_active(tables->swap)->generation,
-		.pending = tr_dirty_count(&tables->dirty) + tr_hops_changed_count(tables->hops) +
-			tr_swap_set_size(tables->swap) + tr_walk_left(&tables->walk, tables->rib) +
-			is_retry_due(tables),
+		.pending = unwritten + tr_hops_changed_count(tables->hops) +
+			tr_swap_set_size(tables->swap) + is_retry_due(tables),
+		.unwritten = unwritten,
 		.unplaced = tables->unplaced,
 		.lost = tables->lost,
 		.hops_room = tr_hops_room(tables->hops),
