@@ -19,10 +19,17 @@
 
 static_assert(ADDRESSES_AT + 8 == ETHER_HEADER_BYTES + IPV4_HEADER_BYTES, "no byte further");
 
-AVX512 static inline __m512i gather(__mmask8 lanes, __m512i frames, uintptr_t at)
+// The result's old value is written anew each time: a compiler that knows that all eight are wanted
+// leaves it as it is, and then each gather waits for the one before.
+AVX512 static inline __m512i gather(__mmask8 lanes, __m512i from, const void *at)
 {
-	return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, frames, (const void *)at,
-		1);
+	__asm__("" : "+Yk"(lanes));
+	return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, from, at, 1);
+}
+
+AVX512 static inline __m512i gather_headers(__mmask8 lanes, __m512i frames, uintptr_t at)
+{
+	return gather(lanes, frames, (const void *)at);
 }
 
 // The first n of 32 lanes.
@@ -97,7 +104,7 @@ AVX512 static inline __mmask8 checksums_right(const uint8_t *nic, __m512i frames
 	__m128i said = _mm_loadl_epi64((const __m128i *)nic);
 	__mmask16 good = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8((char)PKT_CHECKSUM_GOOD));
 	__mmask16 bad = _mm_cmpeq_epi8_mask(said, _mm_set1_epi8(PKT_CHECKSUM_BAD));
-	__m512i middle = gather(lanes, frames, MIDDLE_AT);
+	__m512i middle = gather_headers(lanes, frames, MIDDLE_AT);
 
 	return (__mmask8)(good | (~bad & right_sums(type, middle, addresses)));
 }
@@ -123,9 +130,9 @@ AVX512 static inline __mmask8 find_plain_8(struct tr_batch *batch, unsigned lane
 	const __m512i destination_mask = _mm512_set1_epi64(0xffffffffffff);
 	const __m512i type_mask = _mm512_set1_epi64(0xffff00ffffff);
 	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
-	__m512i destination = gather(lanes, frames, DESTINATION_AT);
-	__m512i type = gather(lanes, frames, TYPE_AT);
-	__m512i addresses = gather(lanes, frames, ADDRESSES_AT);
+	__m512i destination = gather_headers(lanes, frames, DESTINATION_AT);
+	__m512i type = gather_headers(lanes, frames, TYPE_AT);
+	__m512i addresses = gather_headers(lanes, frames, ADDRESSES_AT);
 	__m512i head = _mm512_or_si512(_mm512_set1_epi64((long long)form->head),
 		length_word(&batch->bytes[lane]));
 	__mmask8 plain = take_addresses(batch, lane, addresses) & lanes;
@@ -221,7 +228,7 @@ AVX512 static inline __m512i gather_facts(const struct tr_next_hop *hops, const 
 
 	at = _mm512_slli_epi64(at, 5);
 	static_assert(sizeof(struct tr_next_hop) == 1 << 5, "the shift");
-	return _mm512_i64gather_epi64(at, &hops->port, 1);
+	return gather(0xff, at, &hops->port);
 }
 
 AVX512 static inline __mmask8 can_forward(__m512i facts, __m512i middle, const uint16_t *bytes)
@@ -243,7 +250,7 @@ AVX512 static inline __mmask8 can_forward_8(struct tr_batch *batch, unsigned lan
 {
 	__m512i facts = gather_facts(hops, &batch->hop[lane]);
 	__m512i frames = _mm512_loadu_si512(&batch->frame[lane]);
-	__m512i middle = gather(live, frames, MIDDLE_AT);
+	__m512i middle = gather_headers(live, frames, MIDDLE_AT);
 
 	_mm_storeu_si128((__m128i *)&batch->egress[lane], _mm512_cvtepi64_epi16(facts));
 	return can_forward(facts, middle, &batch->bytes[lane]) & live;
@@ -286,7 +293,7 @@ AVX512 static inline uint64_t outlive_hop(uint8_t *const *frame)
 	uint64_t found = 0;
 
 	for (unsigned i = 0; i < 64; i += 8) {
-		__m512i middle = gather(0xff, _mm512_loadu_si512(frame + i), MIDDLE_AT);
+		__m512i middle = gather_headers(0xff, _mm512_loadu_si512(frame + i), MIDDLE_AT);
 		__mmask8 lanes = _mm512_cmpgt_epu64_mask(_mm512_and_si512(middle, ttl), one);
 		found |= (uint64_t)lanes << i;
 	}

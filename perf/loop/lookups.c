@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Lookup structures next to DPDK's, in one process, on one table and the same addresses: a round
-// times each of them in turn, so that what disturbs one disturbs all. Before that it looks up other
-// addresses, the next round's: caches then hold what they hold on and on, and not what another one
-// that shares the table has just read. All tables are in huge pages.
+// times each of them in turn, so that what disturbs one disturbs all. Before that it looks up all
+// addresses, those that are timed first of all: caches then hold what they would hold if nobody
+// else were there, whoever shares a table with another one. All tables are in huge pages.
 // rte_lpm is painted from the routes: rte_lpm_add() scans all rules of a length for each.
 //   first line: routes=FILE (pairs of 32 bits: prefix, length) kinds=WORD,... megabytes=N fib=0|1
 //   each further one: destinations=FILE (32 bits each, 2^n of them) batch=N rounds=N
@@ -215,10 +215,8 @@ static void race(const char *line)
 	if (!cycles || batch < 1 || batch > BATCH_MAX || batch > n || !rounds)
 		words_fail(line);
 	for (uint32_t round = 0; round <= rounds; round++) { // the first one warms up
-		const uint32_t *address =
-			(const uint32_t *)file.data + (uint64_t)round * slice % (n - slice + 1);
-		const uint32_t *next = (const uint32_t *)file.data +
-			(uint64_t)(round + 1) * slice % (n - slice + 1);
+		uint32_t at = (uint32_t)((uint64_t)round * slice % (n - slice + 1));
+		const uint32_t *address = (const uint32_t *)file.data + at;
 		uint64_t expected = 0;
 
 		for (uint32_t i = 0; i < count; i++) {
@@ -227,7 +225,8 @@ static void race(const char *line)
 
 			if (contender->fib)
 				rte_fib_select_lookup(contender->fib, contender->fib_type);
-			look_up(contender, next, slice, batch);
+			look_up(contender, address, n - at, batch);
+			look_up(contender, file.data, at, batch);
 			start = __rdtsc();
 			sum = look_up(contender, address, slice, batch);
 			start = __rdtsc() - start;
