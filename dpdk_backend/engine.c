@@ -5,6 +5,7 @@
 // moment when it has found nothing for a while. One more thread watches the ports' links.
 #include "env.h"
 #include <errno.h>
+#include <limits.h>
 #include <rte_errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,7 +14,8 @@
 
 #define IDLE_TURNS_SPIN 64   // that find nothing before a sharing unit offers its processor,
 #define IDLE_TURNS_YIELD 512 // and before it sleeps
-#define IDLE_NS 20000
+#define IDLE_NS 20000        // at first: longer and longer while nothing is found,
+#define IDLE_NS_MAX 320000   // as each look takes time from others on the processor
 #define WATCH_NS 20000000
 #define CONTROL_NS 20000
 
@@ -127,7 +129,7 @@ static void idle(const struct tr_dpdk_unit *unit, unsigned turns)
 	else if (turns < IDLE_TURNS_YIELD)
 		sched_yield();
 	else
-		rest(IDLE_NS);
+		rest(RTE_MIN((long)IDLE_NS * (turns / IDLE_TURNS_YIELD), IDLE_NS_MAX));
 }
 
 static void run_turns(struct tr_dpdk_unit *unit)
@@ -150,7 +152,8 @@ static void run_turns(struct tr_dpdk_unit *unit)
 		if (unlikely(__atomic_load_n(&env->drain, __ATOMIC_RELAXED)))
 			__atomic_store_n(&unit->held, tr_router_held(env->router, index),
 				__ATOMIC_RELAXED);
-		idle(unit, ++since_work);
+		since_work += since_work < UINT_MAX;
+		idle(unit, since_work);
 	}
 }
 
