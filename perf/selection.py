@@ -54,7 +54,7 @@ class Tables:
         if to == ONE:
             return np.array([0x01020304], np.uint32)
         if to == RANDOM:
-            return slash24s(DESTINATIONS, 7).prefixes + np.uint32(1)
+            return slash24s(DESTINATIONS, 7).addresses(DESTINATIONS)
         made = self.table(table)
         assert made is not None
         return made.addresses(DESTINATIONS, zipf=to == ZIPF)

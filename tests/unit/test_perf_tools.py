@@ -6,7 +6,7 @@ import pytest
 
 from twinroute.perf import plots, samples
 from twinroute.perf.loop import PIPELINE, Bed, Case, Loop, structures
-from twinroute.perf.selection import lookups, setups
+from twinroute.perf.selection import INTERNET, NONE, RANDOM, UNIFORM, ZIPF, Tables, lookups, setups
 from twinroute.perf.tables import make_table, slash24s
 
 pytestmark = pytest.mark.no_sanitizer
@@ -58,6 +58,14 @@ def test_slash24s_are_different():
     table = slash24s(1000)
     assert len(set(table.prefixes.tolist())) == 1000
     assert set(table.bits.tolist()) == {24}
+
+
+@pytest.mark.parametrize(
+    "case", [(NONE, RANDOM), (INTERNET, UNIFORM), (INTERNET, ZIPF)], ids=" ".join
+)
+def test_destinations_are_in_no_order(case: tuple[str, str]):
+    steps = np.diff(Tables(routes=10_000).destinations(*case).astype(np.int64))
+    assert 0.45 < np.mean(steps > 0) < 0.55
 
 
 def test_zipf_draws_some_prefixes_often():
