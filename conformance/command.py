@@ -8,13 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twinroute.conformance.case import POSITIONS, Variation, all_cases
+from twinroute.conformance.case import POSITIONS, Case, Variation, all_cases
 from twinroute.conformance.device import Device, DeviceError
 from twinroute.conformance.devices import DEVICES, make_device
 from twinroute.conformance.misses import misses
+from twinroute.conformance.parallel import run_parallel
 from twinroute.conformance.report_files import write_report
 from twinroute.conformance.runner import FAIL, PASS, Outcome, Run, run_all, select
 from twinroute.errors import Failure, InputError
+
+DPDK_JOBS = 6
 
 DESCRIPTION = """\
 Prove a router against the requirements of RFC 1812 and the RFCs around it: each case sends frames
@@ -73,6 +76,13 @@ def add_parser(subparsers: Any) -> None:
         default=30.0,
         help="real time that a case may wait for; those that wait longer are not run (default: 30)",
     )
+    add(
+        "--jobs",
+        metavar="N",
+        type=int,
+        help="cases at a time, each on a device of its own"
+        f" (default: {DPDK_JOBS} on dpdk, where most of the time is waited for, else 1)",
+    )
     add("--seed", metavar="N", type=int, default=1, help="of the simulator (default: 1)")
     add("--report", metavar="DIR", help="write report.html, report.json, junit.xml and captures")
     add("--first", action="store_true", help="end at the first case that fails")
@@ -105,28 +115,48 @@ def handler(args: argparse.Namespace) -> int:
         variations = [Variation(args.burst, args.position)]
     if args.mutant:
         return 0 if _try_mutants(args.mutant)["killed"] == len(args.mutant) else 1
-    device = _device(args)
-    run = Run(device.name, device.ours, device.versions, args.seed)
+    options = {
+        "variations": variations,
+        "told": partial(_tell, args.dut),
+        "first": args.first,
+        "patience_ms": 1000 * args.patience_s,
+    }
+    jobs = min(_jobs(args), len(chosen))
     try:
-        run_all(
-            device,
-            chosen,
-            run,
-            variations=variations,
-            told=partial(_tell, device.name),
-            first=args.first,
-            patience_ms=1000 * args.patience_s,
-        )
+        if jobs > 1:
+            make = partial(_device, args)
+            run = run_parallel(make, chosen, jobs=jobs, seed=args.seed, **options)
+        else:
+            run = _run_here(args, chosen, options)
     except DeviceError as error:
         raise Failure(str(error)) from None
-    finally:
-        device.end()
     if args.mutants:
         run.mutants = _try_mutants([])
     if args.report:
         write_report(run, Path(args.report))
         print(f"report: {Path(args.report) / 'report.html'}")
     return _summary(run)
+
+
+def _jobs(args: argparse.Namespace) -> int:
+    """Return how many cases run at a time."""
+    if args.jobs is None:
+        return DPDK_JOBS if args.dut == "dpdk" else 1
+    if args.jobs < 1:
+        raise InputError(f"--jobs {args.jobs}: expected at least 1")
+    if args.jobs > 1 and args.dut == "external":
+        raise InputError(f"--jobs {args.jobs}: expected 1, as there is one external router")
+    return int(args.jobs)
+
+
+def _run_here(args: argparse.Namespace, chosen: list[Case], options: dict[str, Any]) -> Run:
+    """Run cases one after the other, in this process."""
+    device = _device(args)
+    try:
+        run = Run(device.name, device.ours, device.versions, args.seed)
+        return run_all(device, chosen, run, **options)
+    finally:
+        device.end()
 
 
 def _device(args: argparse.Namespace) -> Device:

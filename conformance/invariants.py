@@ -19,6 +19,7 @@ from twinroute.conformance.wanted import ORIGINATED, STACK
 SOURCE_ROUTES = (131, 137)
 STREAM_ID = 136
 IP_PORTS = frozenset(n.PORTS)
+VIOLATIONS_MAX = 10  # that are kept of each invariant
 
 
 @dataclass(frozen=True)
@@ -264,8 +265,14 @@ class Watch:
         for one, obeys in zip(self.invariants, _verdicts(seen), strict=True):
             if obeys is not None:
                 one.frames += 1
-                if not obeys and len(one.violations) < 10:
+                if not obeys and len(one.violations) < VIOLATIONS_MAX:
                     one.violations.append(f"{who}: {seen.place}: {seen.data.hex()}")
+
+    def add(self, later: "Watch") -> None:
+        """Take over what another one has seen."""
+        for one, other in zip(self.invariants, later.invariants, strict=True):
+            one.frames += other.frames
+            one.violations = [*one.violations, *other.violations][:VIOLATIONS_MAX]
 
 
 @lru_cache(maxsize=1 << 16)

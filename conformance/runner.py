@@ -45,6 +45,20 @@ class Run:
     punted: set[str] = field(default_factory=set)
     mutants: dict[str, Any] | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether a case has failed, or a frame has not obeyed an invariant."""
+        ones = (one for outcomes in self.outcomes.values() for one in outcomes)
+        return self.watch.violated or any(one.status == FAIL for one in ones)
+
+    def add(self, later: "Run") -> "Run":
+        """Take over what became of other cases on a device of this kind; return this run."""
+        self.outcomes |= later.outcomes
+        self.watch.add(later.watch)
+        self.dropped |= later.dropped
+        self.punted |= later.punted
+        return self
+
     def status(self, name: str) -> tuple[str, str]:
         """Return status and reason of a case: those of its worst run."""
         ones = self.outcomes[name]
@@ -150,7 +164,7 @@ def run_all(
                 outcome.rounds = []
             run.outcomes.setdefault(case.name, []).append(outcome)
             told(outcome)
-            if first and (outcome.status == FAIL or run.watch.violated):
+            if first and run.failed:
                 return run
             if outcome.status in (MISSING, NOT_APPLICABLE):
                 break

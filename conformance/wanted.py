@@ -34,6 +34,10 @@ class Free:
     what: str
     rule: Callable[[bytes], bool] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the rule behind, for another process: what came has been judged by it."""
+        return Free, (self.at, self.mask, self.what)
+
 
 @dataclass(frozen=True)
 class Wanted:

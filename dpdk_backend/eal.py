@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The start of EAL, DPDK's environment: once a process, from the `[dpdk]` of a configuration."""
 
-import atexit
 import re
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from twinroute.config import Config
@@ -78,4 +78,4 @@ def start(config: Config) -> None:
     if lib.tr_eal_start(len(argv), array, prefix, config.dpdk.log, error):
         raise EngineError(f"dpdk: {text_of(error)}")
     _started_with.extend(argv)
-    atexit.register(lib.tr_eal_stop)
+    Finalize(None, lib.tr_eal_stop, exitpriority=0)  # atexit leaves out forked processes

@@ -56,6 +56,8 @@ def test_selection_by_level(capsys: pytest.CaptureFixture[str]) -> None:
         (["--case", "nonesuch"], "--case nonesuch: there is no such case"),
         (["--select", "RFC9999"], "--select RFC9999: expected a section, a requirement's id"),
         (["--burst", "0"], "--burst 0: expected 1 to 512"),
+        (["--jobs", "0"], "--jobs 0: expected at least 1"),
+        (["--jobs", "2", "--dut", "external"], "--jobs 2: expected 1, as there is one external"),
         (["--mutant", "nonesuch"], "--mutant nonesuch: expected one of"),
         (["--dut", "external"], "--dut external: expected --interface for each port"),
         (["--interface", "eth1"], "--interface eth1: expected PORT=NAME, as p1=eth1"),
