@@ -17,7 +17,7 @@ from twinroute.conformance.report_files import write_report
 from twinroute.conformance.runner import FAIL, PASS, Outcome, Run, run_all, select
 from twinroute.errors import Failure, InputError
 
-DPDK_JOBS = 6
+DPDK_JOBS = 6  # most of their time is waited for; with 4 it takes a little longer on two CPUs
 
 DESCRIPTION = """\
 Prove a router against the requirements of RFC 1812 and the RFCs around it: each case sends frames

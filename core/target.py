@@ -123,7 +123,7 @@ class Target(Protocol):
     def settle(self, watch: Callable[[int], None] | None = None) -> None:
         """Return once every change so far is in the tables that the fast path uses.
 
-        watch: told again and again how many changes are not there yet. Raises Unplaced
+        watch: told again and again how many changes are not written yet. Raises Unplaced
         (twinroute.room) if some routes have found no room.
         """
 

@@ -94,7 +94,7 @@ class EngineTarget:
     def settle(self, watch: Callable[[int], None] | None = None) -> None:
         """Wait until every change so far is in the table of every unit.
 
-        watch: told now and then how many are not there yet. Raises EngineError when nothing moves
+        watch: told now and then how many are not written yet. Raises EngineError when nothing moves
         any more, and Unplaced if some routes have found no room.
         """
         moved, end = None, 0.0
