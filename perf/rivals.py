@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from twinroute.perf import fastclick
+from twinroute.perf import fastclick, vpp
 from twinroute.perf.contests import Contest
 from twinroute.perf.processes import (
     Application,
@@ -32,7 +32,7 @@ BURST = 64  # the router's own
 BUFFERS, MEMORY_MB, SECONDS = 16383, 512, 1.0
 L3FWD = Path(__file__).resolve().parents[1] / "build" / "l3fwd"
 L3FWD_BURSTS = (32, 64, 256)
-ROUTER, FASTCLICK = "twinroute", "FastClick"
+ROUTER, FASTCLICK, VPP = "twinroute", "FastClick", "VPP"
 CLICK_BURST = 32  # its own; longer ones were no faster
 # Without it rte_fib leaves AVX-512 alone.
 SIMD = "--force-max-simd-bitwidth=512"
@@ -95,10 +95,14 @@ class Devices:
         return device.format(0, destinations=path), device.format(1, destinations=path)
 
     @property
+    def plugins(self) -> list[Path]:
+        """The source of the frames, and the driver."""
+        return [plugin(), *([self.driver] if self.driver else [])]
+
+    @property
     def options(self) -> list[str]:
         """EAL's options for the plugins."""
-        plugins = [plugin(), *([self.driver] if self.driver else [])]
-        return [word for path in plugins for word in ("-d", str(path))]
+        return [word for path in self.plugins for word in ("-d", str(path))]
 
     @property
     def tells_types(self) -> bool:
@@ -205,20 +209,28 @@ class Course:
         """Measure the application that runs now."""
         return forwarding_rate(self.source, 2, SECONDS, queues=self.contest.units)
 
+    @property
+    def cpus(self) -> tuple[int, int]:
+        """For the thread that starts all, and for the one that forwards."""
+        return min(os.sched_getaffinity(0)), last_cpu()
+
     def dpdk(self, command: list[str], words: list[str]) -> Rate:
         """Measure an application of DPDK's."""
-        first, last = min(os.sched_getaffinity(0)), last_cpu()
+        first, last = self.cpus
         memory = ["--in-memory"] if huge_pages() else ["--no-huge", "--no-shconf"]
         command = [*command, *memory, "-m", str(MEMORY_MB), SIMD, *self.devices.options]
         command += ["--no-pci", "--no-telemetry", f"--file-prefix=perf{os.getpid()}t"]
         command += [f"--vdev={name}" for name in self.names]
         cores = f"{first},{last}" if "testpmd" in command[0] else str(last)
+        return self.run([*command, "-l", cores, "--", *words])
+
+    def run(self, command: list[str], environment: Mapping[str, str] | None = None) -> Rate:
+        """Measure an application once its traffic has begun. environment: what it needs more."""
+        environment = {**self.environment(), **(environment or {})}
         self.source.reset()
         with (
             (self.folder / "application.log").open("w") as log,
-            Application(
-                [*command, "-l", cores, "--", *words], self.environment(), log
-            ) as application,
+            Application(command, environment, log) as application,
         ):
             process = application.process
             wait_for(lambda: process.poll() is not None or self._has_traffic(), "traffic")
@@ -297,6 +309,8 @@ def applications(contest: Contest) -> Mapping[str, Callable[[Course], Rate]]:
     if contest.l3fwd and fastclick.is_here():
         run_click = partial(fastclick.measure_fastclick, burst=CLICK_BURST)
         found[f"{FASTCLICK}, bursts of {CLICK_BURST}"] = run_click
+    if contest.l3fwd and vpp.is_here():
+        found[VPP] = vpp.measure_vpp
     for burst in contest.bursts:
         found[f"{ROUTER}, bursts of {burst}"] = partial(measure_router, burst=burst)
     return found
@@ -343,10 +357,10 @@ def rates(
                 continue
             try:
                 rate = applications(selected[name])[app](courses[name])
-            except RuntimeError as error:
+            except (RuntimeError, TimeoutError) as error:
                 if app.startswith(ROUTER):
                     raise
-                print(f"left out: {error}", file=sys.stderr)
+                print(f"left out: {app}: {error}", file=sys.stderr)
                 failed.add((name, app))
                 found[name].pop(app, None)
                 continue

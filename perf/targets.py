@@ -13,7 +13,7 @@ from typing import Any
 
 from twinroute.perf import contests
 from twinroute.perf.contests import COMPACT, COMPLEX_10, ONE_DESTINATION, RANDOM_24
-from twinroute.perf.rivals import FASTCLICK, ROUTER
+from twinroute.perf.rivals import FASTCLICK, ROUTER, VPP
 from twinroute.perf.samples import table
 from twinroute.perf.selection import ALL_24S, INTERNET, SLASH24S, UNIFORM
 
@@ -99,9 +99,9 @@ def targets() -> Iterator[Target]:
             if not lpm or case in (SLASH24S, INTERNET):
                 yield Target(case + lpm, "l3fwd, its best", asked, ratios)
     for case in (ONE_DESTINATION, RANDOM_24, SLASH24S, INTERNET):
-        yield Target(
-            case, FASTCLICK, 3.0, partial(between, case=case, other=case, application=FASTCLICK)
-        )
+        for rival in (VPP, FASTCLICK):
+            ratios = partial(between, case=case, other=case, application=rival)
+            yield Target(case, rival, 3.0, ratios)
     same = partial(between, other=ONE_DESTINATION, burst=64)
     for case in (ALL_24S, ALL_24S + COMPACT):
         yield Target(case, ONE_DESTINATION, 0.5, partial(same, case=case))
