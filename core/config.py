@@ -33,7 +33,7 @@ FILE_BYTES_MAX = 64 << 20
 SOCKETS = Path("/run/twinroute")
 
 Scatter = Literal["drop-out", "masks", "split"]
-Vector = Literal["auto", "scalar", "avx512"]
+Vector = Literal["auto", "scalar", "avx2", "avx512"]
 Lpm = Literal["dir24_8", "compact"]
 RouteKind = Literal["via", "blackhole", "unreachable", "prohibit"]
 ReversePath = Literal["off", "strict", "feasible", "loose", "loose-no-default"]
@@ -75,7 +75,7 @@ class FastPath(Table):
     units: Annotated[int, integer(1, 16)] = 1
     burst: Annotated[int, integer(1, 512, "packets")] = 64
     scatter: Annotated[Scatter, choice("drop-out", "masks", "split")] = "drop-out"
-    vector: Annotated[Vector, choice("auto", "scalar", "avx512")] = "auto"
+    vector: Annotated[Vector, choice("auto", "scalar", "avx2", "avx512")] = "auto"
     lpm: Annotated[Lpm, choice("dir24_8", "compact")] = "dir24_8"
     rebatch: Annotated[bool, config_rules.FLAG] = False
     rebatch_us: Annotated[float, number(0, 1e6, "µs")] = 20.0

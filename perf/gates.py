@@ -91,6 +91,8 @@ def gate_beds() -> Iterator[GateBed]:
     yield GateBed(Bed(gateways=1, vector="scalar"), cases=one)
     many = {f"100,000 routes, bursts of {n}": Case(burst=n) for n in (1, 32, 64, 256)}
     yield GateBed(Bed(vector="scalar"), routes=ROUTES, cases=many)
+    by_avx2 = {"one destination, AVX2": Case(), "10 % complex, AVX2": Case(complex=10)}
+    yield GateBed(Bed(gateways=1, vector="avx2"), cases=by_avx2)
     yield GateBed(Bed(paths=4, vector="scalar"), cases={"four gateways a route": Case()})
     yield GateBed(Bed(rules=16, vector="scalar"), cases={"16 rules": Case()})
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from twinroute.perf.loop import BLOCK, PIPELINE, Bed, Case, Loop
 from twinroute.perf.tables import RouteTable, make_table, read_table, slash24s
+from twinroute.sim.native import NATIVE
 
 BATCHES = (1, 8, 32, 64, 128, 256, 512)
 DESTINATIONS = 1 << 20
@@ -76,7 +77,9 @@ def setups() -> dict[str, Setup]:
     found["checksum by software"] = Setup(case=Case(checksum="software"))
     found["four gateways a route"] = Setup(bed=Bed(paths=4))
     found["16 rules"] = Setup(bed=Bed(rules=16))
-    found["scalar"] = Setup(bed=Bed(vector="scalar"))
+    for vector in ("scalar", "avx2"):
+        if NATIVE.lib.tr_vector_runs(vector.encode()):
+            found[vector] = Setup(bed=Bed(vector=vector))
     found["compressed table"] = Setup(bed=Bed(compact=1))
     found[f"{INTERNET}, compressed"] = Setup(INTERNET, UNIFORM, bed=Bed(compact=1))
     for percent in (1, 10):

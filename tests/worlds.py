@@ -9,7 +9,7 @@ from twinroute.sim import Bench
 from twinroute.sim.native import NATIVE
 
 # Variants of the fast path's inner loops that the processor here can run.
-VECTORS = [name for name in ("scalar", "avx512") if NATIVE.lib.tr_vector_runs(name.encode())]
+VECTORS = [n for n in ("scalar", "avx2", "avx512") if NATIVE.lib.tr_vector_runs(n.encode())]
 P1, P2, P3 = "p1", "p2", "p3"
 M1, M2, M3 = "02:00:00:00:01:01", "02:00:00:00:02:01", "02:00:00:00:03:01"  # the router's
 h1, h2, h3 = "02:00:00:00:01:02", "02:00:00:00:02:02", "02:00:00:00:03:02"  # hosts

@@ -15,6 +15,11 @@ static bool has_avx512(void)
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2");
+}
 #endif
 
 static const struct {
@@ -23,6 +28,7 @@ static const struct {
 } variants[] = {
 #ifdef __x86_64__
 	{&tr_vector_avx512, has_avx512},
+	{&tr_vector_avx2, has_avx2},
 #endif
 	{&tr_vector_scalar, always},
 };

@@ -43,7 +43,11 @@ struct tr_vector_ops {
 };
 
 extern const struct tr_vector_ops tr_vector_scalar;
+extern const struct tr_vector_ops tr_vector_avx2;
 extern const struct tr_vector_ops tr_vector_avx512;
+
+// Packs lane by lane.
+void tr_vector_pack(const struct tr_batch *batch, const uint64_t *mask, struct tr_packed *packed);
 
 // The variant of that name, "": the fastest one. NULL if this processor has none of that name.
 const struct tr_vector_ops *tr_vector_find(const char *name);

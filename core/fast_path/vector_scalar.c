@@ -9,14 +9,6 @@
 #define FIRST_6_BYTES 0xffffffffffffu
 #define FIRST_3_BYTES 0xffffffu
 
-static inline uint64_t load64(const void *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 static uint64_t sum_up(struct tr_batch *batch)
 {
 	unsigned n = batch->lanes;
@@ -115,7 +107,7 @@ static uint64_t match(const struct tr_batch *batch, unsigned first, uint16_t por
 	return found;
 }
 
-static void pack(const struct tr_batch *batch, const uint64_t *mask, struct tr_packed *packed)
+void tr_vector_pack(const struct tr_batch *batch, const uint64_t *mask, struct tr_packed *packed)
 {
 	unsigned n = 0;
 
@@ -136,5 +128,5 @@ const struct tr_vector_ops tr_vector_scalar = {
 	.find_suspects = find_suspects,
 	.forward = forward,
 	.match = match,
-	.pack = pack,
+	.pack = tr_vector_pack,
 };

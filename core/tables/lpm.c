@@ -25,13 +25,17 @@ static const struct tr_lpm_ops *find_structure(const char *name)
 	return NULL;
 }
 
+// A processor with AVX2 has popcnt, too.
 const struct tr_lpm_ops *tr_lpm_of(const struct tr_config *config)
 {
 	bool scalar = strcmp(config->vector, "scalar") == 0;
+	bool avx2 = strcmp(config->vector, "avx2") == 0;
 
-	if (config->lpm == TR_LPM_COMPACT)
-		return scalar ? &tr_compact_plain_ops : &tr_compact_ops;
-	return scalar ? &tr_dir24_8_plain_ops : &tr_dir24_8_ops;
+	if (config->lpm != TR_LPM_COMPACT)
+		return scalar || avx2 ? &tr_dir24_8_plain_ops : &tr_dir24_8_ops;
+	if (scalar)
+		return &tr_compact_plain_ops;
+	return avx2 ? &tr_compact_popcnt_ops : &tr_compact_ops;
 }
 
 struct tr_lpm *tr_lpm_new(const char *kind)

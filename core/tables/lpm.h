@@ -70,5 +70,5 @@ extern const struct tr_lpm_ops tr_compact_plain_ops;
 extern const struct tr_lpm_ops tr_compact_popcnt_ops;
 extern const struct tr_lpm_ops tr_compact_avx512_ops;
 
-// The structure that a router was configured to look up in; without vectors if it is to have none.
+// The structure that a router was configured to look up in, by no wider vectors than it is to have.
 const struct tr_lpm_ops *tr_lpm_of(const struct tr_config *config);
