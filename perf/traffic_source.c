@@ -29,7 +29,8 @@
 #define TTL 64
 #define SHAPES_MAX 16
 #define SNAPSHOT_BURSTS 256
-#define LOOK_NS 1000000 // between two looks for ports that have started
+#define LOOK_NS 1000000            // between two looks for ports that have started: at first
+#define LOOK_NS_MAX (LOOK_NS << 7) // later: who looks disturbs whoever forwards
 
 // What a queue of a port has received, as of its last full SNAPSHOT_BURSTS. Written by the thread
 // that polls it.
@@ -198,7 +199,7 @@ static bool attach(uint16_t port)
 
 static void *look(void *argument)
 {
-	const struct timespec time = {.tv_nsec = LOOK_NS};
+	struct timespec time = {.tv_nsec = LOOK_NS};
 	bool is_attached[PORTS_MAX] = {false};
 	uint16_t port;
 
@@ -209,6 +210,7 @@ static void *look(void *argument)
 				is_attached[port] = attach(port);
 		}
 		nanosleep(&time, NULL);
+		time.tv_nsec += time.tv_nsec < LOOK_NS_MAX ? time.tv_nsec / 16 : 0;
 	}
 	return argument;
 }
