@@ -4,10 +4,12 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 NODES = Path("/sys/devices/system/node")
+UNITS = ("tr-fast-", "tr-slow")  # names of their threads (engine.c)
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,20 @@ def place(
     cpus = [*fast, slow_core if slow_core is not None else bound[-1]]
     shared = Counter(cpus)
     return Placement(cpus, [cpu >= 0 and shared[cpu] == 1 for cpu in cpus])
+
+
+def make_way(placement: Placement) -> None:
+    """Have this process's other threads, and all that they start, leave the CPUs of units alone.
+
+    Where they would be left without a CPU they stay where they are.
+    """
+    allowed = os.sched_getaffinity(0)
+    taken = {cpu for cpu, alone in zip(placement.cpus, placement.alone, strict=True) if alone}
+    if not allowed - taken:
+        taken.discard(placement.cpus[-1])  # the slow path shares its own rather than the others
+    if not allowed & taken or not allowed - taken:
+        return
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError, FileNotFoundError):  # it has ended
+            if not (task / "comm").read_text().startswith(UNITS):
+                os.sched_setaffinity(int(task.name), allowed - taken)

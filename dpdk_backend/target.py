@@ -11,6 +11,7 @@ from twinroute.dpdk.capture import Capture
 from twinroute.dpdk.eal import EngineError
 from twinroute.dpdk.engine import Engine
 from twinroute.dpdk.info import TraceEvent
+from twinroute.dpdk.placement import make_way
 from twinroute.room import Shortages
 from twinroute.target import PortState, TraceRecord, UnitState
 
@@ -31,6 +32,8 @@ class EngineTarget:
     def start(self) -> None:
         """Start the units' threads. Raises TwinrouteError."""
         self.engine.start()
+        if self.engine.placement:
+            make_way(self.engine.placement)
 
     def stop(self) -> int:
         """Drain, stop, close the devices; return the packets that were still held."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`twinroute run` with a large table: once it is ready, packets go by all of it."""
+"""`twinroute run` when it says that it is ready: what packets go by, and where its threads are."""
 
 import os
 import re
@@ -48,8 +48,9 @@ def network(number: int) -> str:
     return f"{20 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
-def run(folder: Path) -> "subprocess.Popen[str]":
-    (folder / "large.toml").write_text(CONFIG.format(folder=folder, pid=os.getpid()))
+def run(folder: Path, dpdk: str = "") -> "subprocess.Popen[str]":
+    text = CONFIG.format(folder=folder, pid=os.getpid()).replace("[dpdk]", f"[dpdk]\n{dpdk}")
+    (folder / "large.toml").write_text(text)
     command = [sys.executable, "-m", "twinroute", "run", str(folder / "large.toml")]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -85,5 +86,24 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         need = "40000 more next hops: expected at most [0-9]+"
         assert re.fullmatch(f"twinroute: error: large: routes: they need {need}\n", text)
         assert process.returncode == 2
+    finally:
+        end(process)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two CPUs expected")
+def test_only_units_are_on_their_cpus(tmp_path: Path) -> None:
+    (tmp_path / "routes").write_text("")
+    slow, *others, fast = sorted(os.sched_getaffinity(0))
+    process = run(tmp_path, f"cores = [{fast}]\nslow_core = {slow}")
+    try:
+        assert process.stderr is not None
+        assert " ready: " in process.stderr.readline()
+        found = {
+            (task / "comm").read_text().strip(): os.sched_getaffinity(int(task.name))
+            for task in Path(f"/proc/{process.pid}/task").iterdir()
+        }
+        assert (found.pop("tr-fast-0"), found.pop("tr-slow")) == ({fast}, {slow})
+        assert len(found) >= 3  # the control thread, what looks at ports, EAL's
+        assert all(cpus <= ({*others} or {slow}) for cpus in found.values()), found
     finally:
         end(process)
